@@ -1,0 +1,67 @@
+"""What an encoder is: a differentiable function from movie and behavior to expected responses of one population."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cinecortex.tensors import Behaviors, Movies, PerNeuron, Rates
+
+
+@dataclass(frozen=True, eq=False)
+class ObservationModel:
+    """How recorded responses scatter around the rate, per neuron; measured on clips held out from the fit.
+
+    Deconvolved calcium is over-dispersed and correlated in time. The Poisson log-likelihood of neuron ``n`` is
+    therefore tempered by ``1 / (dispersion_n * correlation_time_n)``.
+
+    Attributes:
+        dispersion: Residual variance over rate, ``neuron``.
+        correlation_time: ``1 + 2 * sum of the residual autocorrelation``, in frames, ``neuron``.
+    """
+
+    dispersion: PerNeuron
+    correlation_time: PerNeuron
+
+    @property
+    def temper(self) -> PerNeuron:
+        """Weight of each neuron's log-likelihood."""
+        return 1.0 / (self.dispersion * self.correlation_time)
+
+
+class Encoder(nn.Module, ABC):
+    """The forward model of one population: ``encoder(movies, behaviors) -> rates``.
+
+    Attributes:
+        kind: Name of the architecture, as the command line and ``encoder.json`` spell it.
+        frame_size: Height and width of the movies it takes, in pixels.
+        frame_rate_hz: Frames per second of the movies it takes.
+        memory: A rate depends on at most this many frames up to and including its own; the first ``memory - 1`` rates
+            of a movie rest on frames before its start and are left out of fits and scores.
+    """
+
+    kind: str
+    frame_size: tuple[int, int]
+    frame_rate_hz: float
+    memory: int
+
+    @property
+    @abstractmethod
+    def neurons(self) -> int:
+        """Number of neurons predicted."""
+
+    @abstractmethod
+    def forward(self, movies: Movies, behaviors: Behaviors) -> Rates:
+        """Expected responses on every frame of every movie, in the unit of the recording."""
+
+    def settled(self, frames: int) -> slice:
+        """The frames of a movie of this length whose rate does not rest on frames before its start."""
+        return slice(min(self.memory - 1, frames - 1), frames)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
