@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -55,6 +55,8 @@ class Observation:
         )
 
 
+@runtime_checkable
+@runtime_checkable
 class TrialReader(Protocol):
     """Reads one trial from its file, anew at every call, so that a recording never fills the memory."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from cinecortex.stimuli.spectrum import MovieStatistics
 from cinecortex.tensors import Behaviors, Movies, PerNeuron, Rates
 
 
@@ -41,12 +44,18 @@ class Encoder(nn.Module, ABC):
         frame_rate_hz: Frames per second of the movies it takes.
         memory: A rate depends on at most this many frames up to and including its own; the first ``memory - 1`` rates
             of a movie rest on frames before its start and are left out of fits and scores.
+        settings: The arguments it was made with, as JSON values.
+        observation_model: How responses scatter around the rates, once measured.
+        movie_statistics: Statistics of the training clips, once measured; the prior is made of them.
     """
 
     kind: str
     frame_size: tuple[int, int]
     frame_rate_hz: float
     memory: int
+    settings: dict[str, Any]
+    observation_model: ObservationModel | None = None
+    movie_statistics: MovieStatistics | None = None
 
     @property
     @abstractmethod
@@ -62,6 +71,16 @@ class Encoder(nn.Module, ABC):
         return slice(min(self.memory - 1, frames - 1), frames)
 
     @property
+    def behavior_at_rest(self) -> Float[Tensor, "channel"]:
+        """Typical behavior, one number per channel; empty for an encoder without behavior."""
+        return torch.zeros(0, device=self.device)
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the weights; movies and behavior must come in the same."""
+        return next(self.parameters()).dtype

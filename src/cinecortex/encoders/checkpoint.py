@@ -1,0 +1,135 @@
+"""The encoder folder: ``encoder.json`` and ``weights.safetensors``. Nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cinecortex.encoders.base import Encoder, ObservationModel
+from cinecortex.encoders.compact import Compact
+from cinecortex.errors import BadData
+from cinecortex.stimuli.spectrum import MovieStatistics
+
+SCHEMA = "cinecortex.encoder/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Encoders of one or several sessions that were fitted together, and what they were fitted on.
+
+    Attributes:
+        sessions: Encoder of each session, by ``session_id``.
+        facts: What ``encoder.json`` says beside the weights: settings, scores, learning curves, and the fingerprints of
+            the recordings and clips that were used. Plain JSON values.
+    """
+
+    sessions: Mapping[str, Encoder]
+    facts: Mapping[str, Any]
+
+    def session(self, session_id: str) -> Encoder:
+        """The encoder of one population.
+
+        Raises:
+            BadData: the model was not fitted to that session.
+        """
+        if session_id not in self.sessions:
+            known = ", ".join(sorted(self.sessions))
+            raise BadData(f"the encoder was not fitted to session {session_id!r}; it knows {known}.")
+        return self.sessions[session_id]
+
+    def __repr__(self) -> str:
+        sessions = ", ".join(f"{name}: {encoder.neurons} neurons" for name, encoder in self.sessions.items())
+        return f"Model({self.facts.get('kind', 'encoder')}; {sessions})"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary)
+    temporary.replace(path)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the encoder folder, whole or not at all, in place of an older one."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    sessions, tensors = [], dict[str, Tensor]()
+    for number, (session_id, encoder) in enumerate(model.sessions.items()):
+        prefix = f"session{number}."
+        tensors |= {prefix + "weights." + name: value for name, value in encoder.state_dict().items()}
+        if encoder.observation_model is not None:
+            tensors[prefix + "dispersion"] = encoder.observation_model.dispersion
+            tensors[prefix + "correlation_time"] = encoder.observation_model.correlation_time
+        statistics = encoder.movie_statistics
+        sessions.append(
+            {
+                "session_id": session_id,
+                "settings": encoder.settings,
+                "movie_statistics": statistics.to_json() if statistics is not None else None,
+            }
+        )
+    write_tensors(temporary / "weights.safetensors", tensors)
+    content = {"schema": SCHEMA, **model.facts, "sessions": sessions}
+    (temporary / "encoder.json").write_text(json.dumps(content, indent=1))
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.replace(folder)
+
+
+def load_model(folder: Path) -> Model:
+    """Read an encoder folder.
+
+    Raises:
+        BadData: it is not one, or its parts do not fit together.
+    """
+    description, weights = folder / "encoder.json", folder / "weights.safetensors"
+    for path in (description, weights):
+        if not path.is_file():
+            raise BadData(f"{folder} is not an encoder: {path.name} is missing; make one with `cinecortex fit`.")
+    try:
+        content = json.loads(description.read_text())
+        tensors = load_file(weights)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadData(f"{description} is not readable JSON ({error}); fit the encoder again.") from error
+    except SafetensorError as error:
+        raise BadData(f"{weights} is damaged ({error}); fit the encoder again.") from error
+    if content.get("schema") != SCHEMA or content.get("kind") != Compact.kind:
+        raise BadData(f"{description} describes {content.get('schema')!r} {content.get('kind')!r}, which is unknown here.")
+    sessions = {}
+    for number, stored in enumerate(content.pop("sessions")):
+        sessions[stored["session_id"]] = _session(stored, tensors, f"session{number}.", weights)
+    content.pop("schema")
+    return Model(sessions, content)
+
+
+def _session(stored: dict[str, Any], tensors: dict[str, Tensor], prefix: str, source: Path) -> Encoder:
+    settings = stored["settings"]
+    encoder = Compact(
+        **{
+            **settings,
+            "frame_size": tuple(settings["frame_size"]),
+            "behavior_channels": tuple(settings["behavior_channels"]),
+        }
+    )
+    start = prefix + "weights."
+    state = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadData(f"{source} does not fit the settings beside it; fit the encoder again.") from error
+    if prefix + "dispersion" in tensors:
+        encoder.observation_model = ObservationModel(
+            tensors[prefix + "dispersion"], tensors[prefix + "correlation_time"]
+        )
+    if stored["movie_statistics"] is not None:
+        encoder.movie_statistics = MovieStatistics.from_json(stored["movie_statistics"])
+    return encoder.eval()

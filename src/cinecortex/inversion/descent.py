@@ -1,0 +1,115 @@
+"""Preconditioned L-BFGS with Armijo backtracking, stopping on the energy."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Energy = Callable[[Tensor], tuple[float, Tensor]]
+"""Energy in nats and its gradient."""
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """Where a descent came to rest.
+
+    Attributes:
+        position: The best point found.
+        energy: Its energy in nats.
+        evaluations: How many times energy and gradient were computed.
+        trace: Energy after every accepted step.
+        ended: Why it stopped, in words.
+    """
+
+    position: Tensor
+    energy: float
+    evaluations: int
+    trace: tuple[float, ...]
+    ended: str
+
+
+def minimise(
+    energy: Energy,
+    start: Tensor,
+    *,
+    inverse_hessian: Tensor | float = 1.0,
+    evaluations: int = 100,
+    tolerance_nats: float = 0.5,
+    window: int = 5,
+    history: int = 12,
+) -> Minimum:
+    """Minimise ``energy`` from ``start``.
+
+    Args:
+        energy: What to minimise.
+        start: First point, any shape.
+        inverse_hessian: Diagonal estimate of the inverse Hessian; broadcast against ``start``.
+        evaluations: Most evaluations of ``energy``.
+        tolerance_nats: Stop when ``window`` accepted steps together lowered the energy by less than this.
+        window: See ``tolerance_nats``.
+        history: Number of past steps that shape the next one.
+
+    Source: Nocedal & Wright 2006, Numerical Optimization, algorithms 7.4 and 3.1.
+    """
+    position = start.detach().clone()
+    value, gradient = energy(position)
+    trace, count = [value], 1
+    pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+    while count < evaluations:
+        direction = -_two_loops(gradient, pairs, inverse_hessian)
+        slope = _dot(direction, gradient)
+        if slope >= 0:  # rounding has spoilt the memory: forget it and go straight down
+            pairs.clear()
+            direction = -inverse_hessian * gradient
+            slope = _dot(direction, gradient)
+        if slope == 0 or not math.isfinite(slope):
+            return Minimum(position, value, count, tuple(trace), "the gradient vanished")
+        step, accepted = 1.0, False
+        while count < evaluations:
+            candidate = position + step * direction
+            new_value, new_gradient = energy(candidate)
+            count += 1
+            if math.isfinite(new_value) and new_value <= value + 1e-4 * step * slope:
+                accepted = True
+                break
+            # The minimum of the parabola through what is known, kept between a tenth and a half of the step.
+            rise = new_value - value - step * slope
+            guess = -slope * step**2 / (2 * rise) if math.isfinite(rise) and rise > 0 else 0.1 * step
+            step = min(max(guess, 0.1 * step), 0.5 * step)
+            if step < 1e-10:
+                return Minimum(position, value, count, tuple(trace), "no step lowers the energy any more")
+        if not accepted:
+            break
+        moved, turned = candidate - position, new_gradient - gradient
+        curvature = _dot(moved, turned)
+        if curvature > 1e-10 * _dot(turned, turned):
+            pairs.append((moved, turned, curvature))
+        position, value, gradient = candidate, new_value, new_gradient
+        trace.append(value)
+        if len(trace) > window and trace[-1 - window] - value < tolerance_nats:
+            ended = f"converged: {window} steps lowered the energy by less than {tolerance_nats:g} nats"
+            return Minimum(position, value, count, tuple(trace), ended)
+    return Minimum(position, value, count, tuple(trace), f"stopped at the limit of {evaluations} evaluations")
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float((a * b).sum(dtype=torch.float64))
+
+
+def _two_loops(
+    gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]], inverse_hessian: Tensor | float
+) -> Tensor:
+    direction, weights = gradient, []
+    for moved, turned, curvature in reversed(pairs):
+        weight = _dot(moved, direction) / curvature
+        direction = direction - weight * turned
+        weights.append(weight)
+    direction = inverse_hessian * direction
+    for (moved, turned, curvature), weight in zip(pairs, reversed(weights), strict=True):
+        direction = direction + (weight - _dot(turned, direction) / curvature) * moved
+    return direction
