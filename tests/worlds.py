@@ -36,7 +36,7 @@ class LinearWorld:
         filters = torch.from_numpy(random.standard_normal((neurons, 3, *size)))
         encoder = LinearNonlinear(filters, torch.from_numpy(random.standard_normal(neurons)), nonlinearity="identity")
         fall = 1 / (1 + np.arange(15))
-        statistics = MovieStatistics(0.5, torch.from_numpy(0.01 * np.outer(fall, fall)), frames, 0.3, 0.2, 1)
+        statistics = MovieStatistics(0.5, torch.from_numpy(0.1 * np.outer(fall, fall)), frames, 0.3, 0.2, 1)
         prior = Spectral.of(statistics)
         variance = torch.from_numpy(random.uniform(0.05, 0.2, neurons))
         truth = prior.movie(torch.from_numpy(random.standard_normal((frames, *size))))

@@ -103,7 +103,9 @@ def load_model(folder: Path) -> Model:
     except SafetensorError as error:
         raise BadData(f"{weights} is damaged ({error}); fit the encoder again.") from error
     if content.get("schema") != SCHEMA or content.get("kind") != Compact.kind:
-        raise BadData(f"{description} describes {content.get('schema')!r} {content.get('kind')!r}, which is unknown here.")
+        raise BadData(
+            f"{description} describes {content.get('schema')!r} {content.get('kind')!r}, which is unknown here."
+        )
     sessions = {}
     for number, stored in enumerate(content.pop("sessions")):
         sessions[stored["session_id"]] = _session(stored, tensors, f"session{number}.", weights)

@@ -13,6 +13,7 @@ from cinecortex.encoders.base import Encoder
 from cinecortex.tensors import Behaviors, Movies, Rates
 
 _POOL_GRID = (4, 6)
+Pairs = Float[Tensor, "batch pair neuron time"]
 
 
 class Compact(Encoder):
@@ -36,8 +37,11 @@ class Compact(Encoder):
         bumps: Raised-cosine bumps that make up a temporal filter.
         smoothing_past, smoothing_future: Reach of the smoothing in time. It looks ahead a little because calcium
             sampled slower than the movie and interpolated does.
-        blur_px: Standard deviation of the blur that every spatial filter is passed through; it makes neighbouring
-            pixels share what they learn.
+        pairs: Pairs of filters per neuron; those after the first add to the energy only.
+        coarse: The filters look at a frame of this many times fewer pixels along each axis, brought there by leaving
+            out the finer DCT coefficients. 2 is right for mice at 36x64 px, whose cells do not see finer detail.
+        blur_px: Standard deviation of the blur that every spatial filter is passed through, in pixels of the frame;
+            it makes neighbouring pixels share what they learn.
 
     Sources: Adelson & Bergen 1985, J Opt Soc Am A 2:284 (energy model); Heeger 1992, Vis Neurosci 9:181
     (normalisation); Pillow et al. 2005, J Neurosci 25:11003 (raised-cosine bumps).
@@ -56,6 +60,8 @@ class Compact(Encoder):
         bumps: int = 7,
         smoothing_past: int = 8,
         smoothing_future: int = 3,
+        pairs: int = 2,
+        coarse: int = 1,
         blur_px: float = 0.8,
     ) -> None:
         super().__init__()
@@ -68,6 +74,8 @@ class Compact(Encoder):
             "bumps": bumps,
             "smoothing_past": smoothing_past,
             "smoothing_future": smoothing_future,
+            "pairs": pairs,
+            "coarse": coarse,
             "blur_px": blur_px,
         }
         height, width = frame_size
@@ -77,15 +85,17 @@ class Compact(Encoder):
         gaze = [i for i, name in enumerate(behavior_channels) if name.startswith("gaze")]
         self._gaze, self._arousal = gaze, [i for i in range(len(behavior_channels)) if i not in gaze]
 
-        self.spatial = nn.Parameter(torch.zeros(2, neurons, height, width))
-        self.temporal = nn.Parameter(torch.zeros(2, 2, neurons, bumps))  # output p or q, filter 1 or 2
+        grid = (math.ceil(height / coarse), math.ceil(width / coarse))
+        self.spatial = nn.Parameter(torch.zeros(pairs, 2, neurons, *grid))
+        self.temporal = nn.Parameter(torch.zeros(pairs, 2, 2, neurons, bumps))  # pair, output p or q, filter
         self.mixture = nn.Parameter(torch.full((5, neurons), -3.0))
-        self.pool_strength = nn.Parameter(torch.full((neurons,), -1.0))
+        self.pool_strength = nn.Parameter(torch.full((neurons,), 0.5))
         self.pool_weight = nn.Parameter(torch.zeros(neurons))
         self.smoothing = nn.Parameter(torch.zeros(neurons, smoothing_past + smoothing_future + 1))
         self.baseline = nn.Parameter(torch.full((neurons,), -3.0))
         self.gain = nn.Parameter(torch.zeros(neurons, len(self._arousal)))
-        self.gaze_shift_px = nn.Parameter(torch.zeros(2, len(gaze)))
+        # Not zero: bilinear interpolation has a kink there, and with it no gradient.
+        self.gaze_shift_px = nn.Parameter(torch.full((2, len(gaze)), 0.05))
 
         self.register_buffer("centre_px", torch.zeros(neurons, 2))
         self.register_buffer("window_px", torch.full((neurons,), 4.0))
@@ -93,35 +103,40 @@ class Compact(Encoder):
         self.register_buffer("behavior_std", torch.ones(len(behavior_channels)))
         self.register_buffer("mean_luminance", torch.tensor(0.5))
         self.register_buffer("bump_basis", raised_cosine_bumps(bumps, filter_frames), persistent=False)
-        self.register_buffer("blur_rows", blur_matrix(height, blur_px), persistent=False)
-        self.register_buffer("blur_columns", blur_matrix(width, blur_px), persistent=False)
-        rows, columns = torch.arange(height).float(), torch.arange(width).float()
-        self.register_buffer("_rows", rows, persistent=False)
-        self.register_buffer("_columns", columns, persistent=False)
+        self.register_buffer("shrink_rows", shrink_matrix(height, grid[0]), persistent=False)
+        self.register_buffer("shrink_columns", shrink_matrix(width, grid[1]), persistent=False)
+        self.register_buffer("blur_rows", blur_matrix(grid[0], blur_px / coarse), persistent=False)
+        self.register_buffer("blur_columns", blur_matrix(grid[1], blur_px / coarse), persistent=False)
+        self.register_buffer("rows_px", _centres(height, grid[0]), persistent=False)
+        self.register_buffer("columns_px", _centres(width, grid[1]), persistent=False)
 
     @property
     def neurons(self) -> int:
         """Number of neurons predicted."""
-        return self.spatial.shape[1]
+        return self.spatial.shape[2]
 
     @property
     def behavior_at_rest(self) -> Float[Tensor, "channel"]:
         """Mean behavior over the training clips."""
         return self.behavior_mean
 
-    def filters(self) -> Float[Tensor, "two neuron height width"]:
-        """The spatial filters as they meet the frame: blurred and windowed."""
+    def shrink(self, movies: Movies) -> Movies:
+        """The frames as the filters see them: mean luminance removed, at the resolution of the filters."""
+        return self.shrink_rows @ (movies - self.mean_luminance) @ self.shrink_columns.T
+
+    def filters(self) -> Float[Tensor, "pair two neuron height width"]:
+        """The spatial filters as they meet the shrunken frame: blurred and windowed."""
         blurred = self.blur_rows @ self.spatial @ self.blur_columns.T
         row, column = self.centre_px[:, :1], self.centre_px[:, 1:]
         reach = 2 * self.window_px[:, None] ** 2
-        vertical = torch.exp(-((self._rows - row) ** 2) / reach)
-        horizontal = torch.exp(-((self._columns - column) ** 2) / reach)
+        vertical = torch.exp(-((self.rows_px - row) ** 2) / reach)
+        horizontal = torch.exp(-((self.columns_px - column) ** 2) / reach)
         return blurred * vertical[:, :, None] * horizontal[:, None, :]
 
     def forward(self, movies: Movies, behaviors: Behaviors) -> Rates:
         """Expected responses, in the unit of the recording."""
         behaviors = (behaviors - self.behavior_mean) / self.behavior_std
-        drive = self._drive(*self.pair(self._follow_gaze(movies, behaviors)))
+        drive = self._drive(*self.seen(self._follow_gaze(movies, behaviors)))
         drive = drive / (1 + functional.softplus(self.pool_strength)[:, None] * self._pool(drive))
         drive = drive * self._gain(behaviors)
         rate = self._smooth(drive) + functional.softplus(self.baseline)[:, None] + 1e-4
@@ -133,41 +148,39 @@ class Compact(Encoder):
         shift = behaviors[..., self._gaze] @ self.gaze_shift_px.T  # batch time (row, column)
         return shift_frames(movies, shift)
 
-    def _filter_in_time(
-        self, seen: Float[Tensor, "batch two neuron time"]
-    ) -> tuple[Float[Tensor, "batch neuron time"], Float[Tensor, "batch neuron time"]]:
-        time, lags = seen.shape[-1], self.bump_basis.shape[1]
-        kernel = self.temporal @ self.bump_basis  # output filter neuron lag
-        first = seen[..., :1]
+    def _filter_in_time(self, projected: Float[Tensor, "batch pair two neuron time"]) -> tuple[Pairs, Pairs]:
+        time, lags = projected.shape[-1], self.bump_basis.shape[1]
+        kernel = self.temporal @ self.bump_basis  # pair output filter neuron lag
+        first = projected[..., :1]
         length = _good_length(time + lags - 1)
-        spectrum = torch.fft.rfft(seen - first, n=length)
+        spectrum = torch.fft.rfft(projected - first, n=length)
         transfer = torch.fft.rfft(kernel, n=length)
-        steady = first * kernel.sum(-1, keepdim=True)[:, None]  # output batch filter neuron 1
-        pair = []
+        gain = kernel.sum(-1, keepdim=True)
+        outputs = []
         for output in range(2):
-            mixed = spectrum[:, 0] * transfer[output, 0] + spectrum[:, 1] * transfer[output, 1]
-            pair.append(torch.fft.irfft(mixed, n=length)[..., :time] + steady[output].sum(1))
-        return pair[0], pair[1]
+            mixed = (spectrum * transfer[:, output]).sum(2)
+            steady = (first * gain[:, output]).sum(2)
+            outputs.append(torch.fft.irfft(mixed, n=length)[..., :time] + steady)
+        return outputs[0], outputs[1]
 
-    def pair(self, movies: Movies) -> tuple[Float[Tensor, "batch neuron time"], Float[Tensor, "batch neuron time"]]:
-        """The outputs ``p`` and ``q`` of the two filters in space and time, before any nonlinearity."""
-        pixels = (movies - self.mean_luminance).flatten(2)
-        filters = self.filters().reshape(2 * self.neurons, -1)
+    def seen(self, movies: Movies) -> tuple[Pairs, Pairs]:
+        """The outputs ``p`` and ``q`` of each pair of filters in space and time, before any nonlinearity."""
+        pixels = self.shrink(movies).flatten(2)
+        filters = self.filters().flatten(0, 2).flatten(1)
         # Time is last from here on: it is what the filters and the smoothing run along.
-        seen = torch.matmul(filters, pixels.transpose(1, 2))
-        return self._filter_in_time(seen.reshape(len(movies), 2, self.neurons, -1))
+        projected = torch.matmul(filters, pixels.transpose(1, 2))
+        return self._filter_in_time(projected.unflatten(1, self.spatial.shape[:3]))
 
     @staticmethod
-    def terms(p: Float[Tensor, "batch neuron time"], q: Float[Tensor, "batch neuron time"]) -> tuple[Tensor, ...]:
+    def terms(p: Pairs, q: Pairs) -> tuple[Tensor, ...]:
         """What the drive is a mixture of: rectified (both signs), half-squared, energy and its square root."""
-        on, energy = functional.relu(p), p * p + q * q
-        return on, functional.relu(-p), on * on, energy, torch.sqrt(energy + 1e-2)
+        first = p[:, 0]
+        on, energy = functional.relu(first), (p * p + q * q).sum(1)
+        return on, functional.relu(-first), on * on, energy, torch.sqrt(energy + 1e-2)
 
-    def _drive(
-        self, p: Float[Tensor, "batch neuron time"], q: Float[Tensor, "batch neuron time"]
-    ) -> Float[Tensor, "batch neuron time"]:
+    def _drive(self, p: Pairs, q: Pairs) -> Float[Tensor, "batch neuron time"]:
         weights = functional.softplus(self.mixture)[:, :, None]
-        drive = torch.zeros_like(p)
+        drive = torch.zeros_like(p[:, 0])
         for weight, term in zip(weights, self.terms(p, q), strict=True):
             drive = drive + weight * term
         return drive
@@ -226,6 +239,23 @@ def blur_matrix(size: int, sigma: float) -> Float[Tensor, "pixel pixel"]:
     position = torch.arange(size, dtype=torch.float32)
     weight = torch.exp(-0.5 * ((position[:, None] - position[None]) / sigma) ** 2)
     return weight / weight.sum(1, keepdim=True)
+
+
+def shrink_matrix(size: int, fewer: int) -> Float[Tensor, "coarse fine"]:
+    """Resampling along one axis by keeping the ``fewer`` coarsest DCT-II coefficients; a constant stays what it is."""
+    if fewer == size:
+        return torch.eye(size)
+    fine, coarse = (
+        torch.cos(math.pi / n * torch.outer(torch.arange(fewer, dtype=torch.float64), torch.arange(n) + 0.5))
+        for n in (size, fewer)
+    )
+    weight = torch.full((fewer, 1), 2.0, dtype=torch.float64)
+    weight[0] = 1.0
+    return (coarse.T @ (weight * fine) / size).float()
+
+
+def _centres(size: int, fewer: int) -> Float[Tensor, "coarse"]:
+    return (torch.arange(fewer, dtype=torch.float32) + 0.5) * size / fewer - 0.5
 
 
 def shift_frames(movies: Movies, shift_px: Float[Tensor, "batch time two"]) -> Movies:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from cinecortex.encoders.compact import Compact
 from cinecortex.tensors import Behavior, Movie, Response
@@ -27,8 +26,9 @@ class _Dictionary:
     size_px: Float[Tensor, "pair"]
 
 
-def _gabor_dictionary(height: int, width: int, sizes_px: Sequence[float]) -> _Dictionary:
-    rows, columns = torch.meshgrid(torch.arange(height).float(), torch.arange(width).float(), indexing="ij")
+def _gabor_dictionary(encoder: Compact, sizes_px: Sequence[float]) -> _Dictionary:
+    height, width = encoder.frame_size
+    rows, columns = torch.meshgrid(encoder.rows_px, encoder.columns_px, indexing="ij")
     even, odd, centres, sizes = [], [], [], []
     for size in sizes_px:
         step = max(1.0, 1.25 * size)
@@ -36,9 +36,7 @@ def _gabor_dictionary(height: int, width: int, sizes_px: Sequence[float]) -> _Di
         y = rows.flatten()[None] - places[:, :1]
         x = columns.flatten()[None] - places[:, 1:]
         envelope = torch.exp(-(y**2 + x**2) / (2 * size**2))
-        shapes = [(math.inf, 0.0)] + [
-            (ratio * size, angle * math.pi / 6) for ratio in (2.5, 5.0) for angle in range(6)
-        ]
+        shapes = [(math.inf, 0.0)] + [(ratio * size, angle * math.pi / 6) for ratio in (2.5, 5.0) for angle in range(6)]
         for wavelength, angle in shapes:
             phase = 2 * math.pi / wavelength * (x * math.cos(angle) + y * math.sin(angle))
             pair = envelope * torch.cos(phase), envelope * torch.sin(phase)
@@ -68,7 +66,7 @@ def _correlate(features: Float[Tensor, "frame feature"], responses: Float[Tensor
     return (features.T @ responses) / (features.norm(dim=0).clamp_min(1e-6)[:, None] * math.sqrt(len(responses)))
 
 
-def start(encoder: Compact, clips: Sequence[Clip], *, most_frames: int = 12_000) -> None:
+def start(encoder: Compact, clips: Sequence[Clip], *, most_frames: int = 8_000) -> None:
     """Set the parameters of ``encoder`` from the training clips, without any descent.
 
     Every neuron gets the Gabor pair and the temporal kernel that explain most of its variance, as a signed (linear)
@@ -82,32 +80,21 @@ def start(encoder: Compact, clips: Sequence[Clip], *, most_frames: int = 12_000)
     kernels = _candidate_kernels(encoder.bump_basis.shape[1], encoder.frame_rate_hz)
     total = sum(movie.shape[0] for movie, _, _ in clips)
     stride = max(1, math.ceil(total / most_frames))
-    coarse = 2 if min(encoder.frame_size) >= 32 else 1
     mean = float(torch.stack([movie.mean() for movie, _, _ in clips]).mean())
-    filtered, responses = _filtered_frames(clips, kernels, mean, coarse, stride, encoder.memory)
+    encoder.mean_luminance.fill_(mean)
+    filtered, responses = _filtered_frames(encoder, clips, kernels, stride)
     standard = responses - responses.mean(0)
     standard = standard / standard.norm(dim=0).clamp_min(1e-6) * math.sqrt(len(standard))
 
-    height, width = encoder.frame_size
-    sizes = (0.7, 1.2, 2.0) if coarse == 1 else (1.5, 2.5, 4.0)
-    dictionary = _gabor_dictionary(height, width, sizes)
-    pooled = _Dictionary(
-        _downsample(dictionary.even, height, width, coarse),
-        _downsample(dictionary.odd, height, width, coarse),
-        dictionary.centre_px,
-        dictionary.size_px,
-    )
+    dictionary = _gabor_dictionary(encoder, (1.5, 2.5, 4.0) if min(encoder.frame_size) > 24 else (0.7, 1.2, 2.0))
     best = _Best.empty(encoder.neurons)
     for k, frames in enumerate(filtered):
-        for first in range(0, len(pooled.size_px), 1024):
+        for first in range(0, len(dictionary.size_px), 1024):
             part = slice(first, first + 1024)
-            even, odd = frames @ pooled.even[part].T, frames @ pooled.odd[part].T
+            even, odd = frames @ dictionary.even[part].T, frames @ dictionary.odd[part].T
             energy = even**2 + odd**2
-            best.update(
-                _correlate(even, standard), _correlate(odd, standard), _correlate(energy, standard), k, first
-            )
+            best.update(_correlate(even, standard), _correlate(odd, standard), _correlate(energy, standard), k, first)
     with torch.no_grad():
-        encoder.mean_luminance.fill_(mean)
         _set_filters(encoder, dictionary, best, kernels, clips)
         _set_mixture(encoder, clips)
 
@@ -141,20 +128,14 @@ class _Best:
         self.score = torch.where(better, value, self.score)
 
 
-def _downsample(flat: Tensor, height: int, width: int, factor: int) -> Tensor:
-    if factor == 1:
-        return flat
-    return functional.avg_pool2d(flat.reshape(-1, 1, height, width), factor, ceil_mode=True).flatten(1)
-
-
 def _filtered_frames(
-    clips: Sequence[Clip], kernels: Tensor, mean: float, coarse: int, stride: int, burn_in: int
+    encoder: Compact, clips: Sequence[Clip], kernels: Tensor, stride: int
 ) -> tuple[list[Tensor], Tensor]:
     filtered: list[list[Tensor]] = [[] for _ in kernels]
     responses = []
     for movie, _, response in clips:
-        pixels = _downsample((movie - mean).flatten(1), movie.shape[1], movie.shape[2], coarse)
-        chosen = torch.arange(min(burn_in, len(movie) - 1), len(movie), stride)
+        pixels = encoder.shrink(movie[None])[0].flatten(1)
+        chosen = torch.arange(min(encoder.memory, len(movie) - 1), len(movie), stride)
         lags = chosen[:, None] - torch.arange(kernels.shape[1])
         for k, kernel in enumerate(kernels):
             weights = torch.zeros(len(chosen), len(movie)).scatter_add_(
@@ -173,24 +154,29 @@ def _set_filters(
     length = torch.sqrt(best.even**2 + best.odd**2).clamp_min(1e-6)
     cosine, sine = (best.even / length)[:, None], (best.odd / length)[:, None]
     even, odd = dictionary.even[best.pair], dictionary.odd[best.pair]
-    shape = (encoder.neurons, *encoder.frame_size)
     encoder.centre_px.copy_(dictionary.centre_px[best.pair])
-    encoder.window_px.copy_(2.0 * dictionary.size_px[best.pair] + 1.0)
-    encoder.spatial[0].copy_((cosine * even + sine * odd).reshape(shape))
-    encoder.spatial[1].copy_((cosine * odd - sine * even).reshape(shape))
+    encoder.window_px.copy_(2.5 * dictionary.size_px[best.pair] + 1.0)
+    shape = encoder.spatial.shape[2:]
+    encoder.spatial[0, 0].copy_((cosine * even + sine * odd).reshape(shape))
+    encoder.spatial[0, 1].copy_((cosine * odd - sine * even).reshape(shape))
+    # Further pairs look a little beside the first, each to another side, and have yet to earn their weight.
+    for number in range(1, encoder.spatial.shape[0]):
+        side = (0, 1) if number % 2 else (1, 0)
+        shift = (number + 1) // 2
+        encoder.spatial[number].copy_(0.3 * encoder.spatial[0].roll((shift * side[0], shift * side[1]), (2, 3)))
     # Least squares of the kernels on the bumps; p takes filter 1, q takes filter 2.
     weights = torch.linalg.lstsq(encoder.bump_basis.T, kernels.T).solution.T[best.kernel]
     encoder.temporal.zero_()
-    encoder.temporal[0, 0].copy_(weights)
-    encoder.temporal[1, 1].copy_(weights)
+    encoder.temporal[:, 0, 0] = weights
+    encoder.temporal[:, 1, 1] = weights
     # Bring p to unit variance on some training clips, so that every term of the mixture starts at a like scale.
     some = clips[:: max(1, len(clips) // 8)][:8]
     square, count = torch.zeros(encoder.neurons), 0
     for movie, _, _ in some:
-        p, _ = encoder.pair(movie[None])
-        square, count = square + (p[0] ** 2).sum(1), count + p.shape[-1]
+        p, _ = encoder.seen(movie[None])
+        square, count = square + (p[0, 0] ** 2).sum(1), count + p.shape[-1]
     scale = torch.sqrt(square / count).clamp_min(1e-6)
-    encoder.spatial.div_(scale[None, :, None, None])
+    encoder.spatial.div_(scale[:, None, None])
 
 
 def _set_mixture(encoder: Compact, clips: Sequence[Clip], *, steps: int = 300) -> None:
@@ -200,7 +186,7 @@ def _set_mixture(encoder: Compact, clips: Sequence[Clip], *, steps: int = 300) -
     cross = torch.zeros(encoder.neurons, 6)
     for movie, _, response in some:
         known = torch.isfinite(response).all(1)
-        terms = torch.stack(encoder.terms(*encoder.pair(movie[None])), 0)[:, 0].permute(1, 0, 2)
+        terms = torch.stack(encoder.terms(*encoder.seen(movie[None])), 0)[:, 0].permute(1, 0, 2)
         features = torch.cat([terms, torch.ones_like(terms[:, :1])], 1)[:, :, known]
         gram += features @ features.transpose(1, 2)
         cross += (features @ response[known].T[:, :, None])[..., 0]

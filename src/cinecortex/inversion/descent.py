@@ -101,9 +101,7 @@ def _dot(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum(dtype=torch.float64))
 
 
-def _two_loops(
-    gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]], inverse_hessian: Tensor | float
-) -> Tensor:
+def _two_loops(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]], inverse_hessian: Tensor | float) -> Tensor:
     direction, weights = gradient, []
     for moved, turned, curvature in reversed(pairs):
         weight = _dot(moved, direction) / curvature

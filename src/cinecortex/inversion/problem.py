@@ -89,7 +89,9 @@ def check_fits(encoder: Encoder, observation: Observation) -> None:
     if neurons != encoder.neurons:
         raise WrongUse(f"the observation has {neurons} neurons, but the encoder was fitted to {encoder.neurons}.")
     if observation.frame_size != encoder.frame_size:
-        raise WrongUse(f"the observation is of {observation.frame_size} px, but the encoder sees {encoder.frame_size} px.")
+        raise WrongUse(
+            f"the observation is of {observation.frame_size} px, but the encoder sees {encoder.frame_size} px."
+        )
     if abs(observation.frame_rate_hz - encoder.frame_rate_hz) > 1e-3:
         raise WrongUse(
             f"the observation runs at {observation.frame_rate_hz:g} Hz, but the encoder at {encoder.frame_rate_hz:g} Hz."

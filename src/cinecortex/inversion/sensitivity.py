@@ -88,7 +88,9 @@ def population_mask(
 def _blur(picture: Tensor) -> Tensor:
     tap = torch.exp(-0.5 * torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], device=picture.device, dtype=picture.dtype) ** 2)
     kernel = torch.outer(tap, tap) / tap.sum() ** 2
-    padded = functional.pad(picture[None, None], (2, 2, 2, 2), mode="replicate" if min(picture.shape) > 2 else "constant")
+    padded = functional.pad(
+        picture[None, None], (2, 2, 2, 2), mode="replicate" if min(picture.shape) > 2 else "constant"
+    )
     return functional.conv2d(padded, kernel[None, None])[0, 0]
 
 
