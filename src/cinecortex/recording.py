@@ -56,7 +56,6 @@ class Observation:
 
 
 @runtime_checkable
-@runtime_checkable
 class TrialReader(Protocol):
     """Reads one trial from its file, anew at every call, so that a recording never fills the memory."""
 

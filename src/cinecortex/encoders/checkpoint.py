@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder, ObservationModel
-from cinecortex.encoders.compact import Compact
+from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.errors import BadData
 from cinecortex.stimuli.spectrum import MovieStatistics
 
@@ -102,7 +102,7 @@ def load_model(folder: Path) -> Model:
         raise BadData(f"{description} is not readable JSON ({error}); fit the encoder again.") from error
     except SafetensorError as error:
         raise BadData(f"{weights} is damaged ({error}); fit the encoder again.") from error
-    if content.get("schema") != SCHEMA or content.get("kind") != Compact.kind:
+    if content.get("schema") != SCHEMA or content.get("kind") != CompactEncoder.kind:
         raise BadData(
             f"{description} describes {content.get('schema')!r} {content.get('kind')!r}, which is unknown here."
         )
@@ -115,7 +115,7 @@ def load_model(folder: Path) -> Model:
 
 def _session(stored: dict[str, Any], tensors: dict[str, Tensor], prefix: str, source: Path) -> Encoder:
     settings = stored["settings"]
-    encoder = Compact(
+    encoder = CompactEncoder(
         **{
             **settings,
             "frame_size": tuple(settings["frame_size"]),

@@ -16,7 +16,7 @@ _POOL_GRID = (4, 6)
 Pairs = Float[Tensor, "batch pair neuron time"]
 
 
-class Compact(Encoder):
+class CompactEncoder(Encoder):
     """A per-neuron spatiotemporal energy model with divisive normalisation.
 
     For every neuron, two windowed spatial filters look at each frame (one matrix product for the whole population);

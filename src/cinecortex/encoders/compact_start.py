@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cinecortex.encoders.compact import Compact
+from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.tensors import Behavior, Movie, Response
 
 Clip = tuple[Movie, Behavior, Response]
@@ -26,7 +26,7 @@ class _Dictionary:
     size_px: Float[Tensor, "pair"]
 
 
-def _gabor_dictionary(encoder: Compact, sizes_px: Sequence[float]) -> _Dictionary:
+def _gabor_dictionary(encoder: CompactEncoder, sizes_px: Sequence[float]) -> _Dictionary:
     height, width = encoder.frame_size
     rows, columns = torch.meshgrid(encoder.rows_px, encoder.columns_px, indexing="ij")
     even, odd, centres, sizes = [], [], [], []
@@ -66,7 +66,7 @@ def _correlate(features: Float[Tensor, "frame feature"], responses: Float[Tensor
     return (features.T @ responses) / (features.norm(dim=0).clamp_min(1e-6)[:, None] * math.sqrt(len(responses)))
 
 
-def start(encoder: Compact, clips: Sequence[Clip], *, most_frames: int = 8_000) -> None:
+def start(encoder: CompactEncoder, clips: Sequence[Clip], *, most_frames: int = 8_000) -> None:
     """Set the parameters of ``encoder`` from the training clips, without any descent.
 
     Every neuron gets the Gabor pair and the temporal kernel that explain most of its variance, as a signed (linear)
@@ -129,7 +129,7 @@ class _Best:
 
 
 def _filtered_frames(
-    encoder: Compact, clips: Sequence[Clip], kernels: Tensor, stride: int
+    encoder: CompactEncoder, clips: Sequence[Clip], kernels: Tensor, stride: int
 ) -> tuple[list[Tensor], Tensor]:
     filtered: list[list[Tensor]] = [[] for _ in kernels]
     responses = []
@@ -149,7 +149,7 @@ def _filtered_frames(
 
 
 def _set_filters(
-    encoder: Compact, dictionary: _Dictionary, best: _Best, kernels: Tensor, clips: Sequence[Clip]
+    encoder: CompactEncoder, dictionary: _Dictionary, best: _Best, kernels: Tensor, clips: Sequence[Clip]
 ) -> None:
     length = torch.sqrt(best.even**2 + best.odd**2).clamp_min(1e-6)
     cosine, sine = (best.even / length)[:, None], (best.odd / length)[:, None]
@@ -179,7 +179,7 @@ def _set_filters(
     encoder.spatial.div_(scale[:, None, None])
 
 
-def _set_mixture(encoder: Compact, clips: Sequence[Clip], *, steps: int = 300) -> None:
+def _set_mixture(encoder: CompactEncoder, clips: Sequence[Clip], *, steps: int = 300) -> None:
     """Non-negative least squares of the responses on the five terms and a constant, all neurons at once."""
     some = clips[:: max(1, len(clips) // 24)][:24]
     gram = torch.zeros(encoder.neurons, 6, 6)

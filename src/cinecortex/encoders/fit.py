@@ -37,14 +37,12 @@ class FitSettings:
         patience: Stop when the select score has not risen for this many epochs.
         clips_per_step: Clips in one step of the optimizer.
         learning_rate: Peak learning rate of Adam; it falls to a twentieth along a cosine.
-        smoothness: Weight of the penalty on the roughness of spatial filters, where the encoder has one.
     """
 
-    epochs: int = 24
+    epochs: int = 10
     patience: int = 6
     clips_per_step: int = 2
-    learning_rate: float = 6e-3
-    smoothness: float = 0.0
+    learning_rate: float = 1.5e-2
 
 
 @dataclass(frozen=True, eq=False)

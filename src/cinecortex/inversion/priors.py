@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -65,7 +67,15 @@ class Spectral:
     def amplitude(self, like: Tensor) -> Float[Tensor, "time height width"]:
         """Standard deviation of every DCT coefficient, for a movie shaped as ``like``."""
         shape = (like.shape[-3], like.shape[-2], like.shape[-1])
-        return self.statistics.amplitude(shape).to(like) * float(torch.tensor(self.contrast).exp())
+        key = (shape, like.dtype, like.device)
+        if key not in self._amplitudes:
+            self._amplitudes[key] = self.statistics.amplitude(shape).to(like) * math.exp(self.contrast)
+        return self._amplitudes[key]
+
+    @cached_property
+    def _amplitudes(self) -> dict[tuple[tuple[int, int, int], torch.dtype, torch.device], Tensor]:
+        # A descent asks for the same amplitudes twice in every evaluation.
+        return {}
 
     def movie(self, z: Whitened) -> Movie:
         """``mean + exp(contrast) * C^T (s * z)``."""

@@ -1,0 +1,432 @@
+"""The command line: cinecortex simulate, inspect, fit, invert, predict, evaluate, demo."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch is loaded: threads that spin while they wait slow everything down on a machine with few cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import json
+import math
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cinecortex.errors import BadData, CinecortexError, WrongUse
+
+if TYPE_CHECKING:
+    from cinecortex.data import Cut
+    from cinecortex.encoders.checkpoint import Model
+    from cinecortex.recording import Recording, Trial
+    from cinecortex.study import MethodScores, Progress as Report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Reconstruct what an animal saw from its visual cortex, and tell the truth about the result.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+RecordingsArgument = Annotated[
+    list[Path], typer.Argument(help="Sensorium session folders (or a folder of them), .npz or .zarr files.")
+]
+RecordingArgument = Annotated[Path, typer.Argument(help="A Sensorium session folder, an .npz or a .zarr file.")]
+EncoderOption = Annotated[Path, typer.Option("--encoder", help="An encoder folder written by `cinecortex fit`.")]
+SeedOption = Annotated[int, typer.Option(help="Root of every random number; same seed, same result.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+ClipFramesOption = Annotated[
+    int, typer.Option(help="Length of the clips that a continuous recording is cut into, in frames.")
+]
+TestFramesOption = Annotated[
+    str | None,
+    typer.Option(help="Test region of a continuous recording, FIRST:END in frames [default: the last sixth]."),
+]
+TierOption = Annotated[str | None, typer.Option(help="Only trials of this tier [default: every tier but train].")]
+TrialsOption = Annotated[str | None, typer.Option(help="Only these trials, by id, separated by commas.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options of every command; `main` looks for --debug itself, as it must know before a command fails."""
+
+
+def main() -> None:
+    """Run a command; turn every expected error into one sentence and an exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        app(prog_name="cinecortex")
+    except CinecortexError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped by the keyboard; finished work was kept.", 130)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error} (run again with --debug for the traceback).", 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    errors.print(f"cinecortex: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _progress(title: str, *, quiet: bool = False) -> Iterator[Report]:
+    """A progress bar on a terminal, plain lines when piped, nothing when the output is JSON."""
+    if quiet:
+        yield lambda done, total, message: None
+    elif console.is_terminal:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, TextColumn("{task.fields[message]}"), console=console) as bars:
+            task = bars.add_task(title, total=None, message="")
+            yield lambda done, total, message: bars.update(task, completed=done, total=total, message=message)
+    else:
+        tenth = [-1]
+
+        def line(done: int, total: int, message: str) -> None:
+            if total <= 40 or done * 10 // total > tenth[0]:
+                tenth[0] = done * 10 // total
+                console.print(f"{title}: {done}/{total} {message}", markup=False, highlight=False, soft_wrap=True)
+
+        yield line
+
+
+@app.command(epilog="Example: cinecortex simulate out/mouse --neurons 500 --clips 60")
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write; it must not exist yet.")],
+    neurons: Annotated[int, typer.Option(min=1, help="Number of neurons.")] = 1000,
+    clips: Annotated[int, typer.Option(min=1, help="Number of training clips of ten seconds.")] = 120,
+    seed: SeedOption = 0,
+) -> None:
+    """Show movies to an in-silico mouse and write the session as a Sensorium folder."""
+    from cinecortex.seeds import Seed
+    from cinecortex.simulation.session import write_session
+
+    with _progress("simulating") as report:
+        write_session(
+            out, seed=Seed(seed), neurons=neurons, clips=clips, progress=lambda done, total: report(done, total, "")
+        )
+    console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: cinecortex inspect recordings/mouse1 --json")
+def inspect(
+    recordings: RecordingsArgument,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a recording holds, and every problem found in it with what to do about it."""
+    from cinecortex.data import summarise
+
+    summaries = [summarise(recording) for recording in _load(recordings, clip_frames, test_frames)]
+    if as_json:
+        content = [summary.to_json() for summary in summaries]
+        _print_json(content[0] if len(content) == 1 else content)
+        return
+    for summary in summaries:
+        _print_table(f"session {summary.session_id}", _summary_rows(summary))
+        for problem in summary.problems:
+            console.print(f"problem in {problem.where}: {problem.what} {problem.remedy}", markup=False, soft_wrap=True)
+        if not summary.problems:
+            console.print("no problem found")
+
+
+def _summary_rows(summary: Any) -> list[tuple[str, str]]:
+    def known(value: float | None, unknown: str) -> str:
+        return unknown if value is None else f"{value:.3f}"
+
+    height, width = summary.frame_size
+    tiers = ", ".join(f"{count} {tier}" for tier, count in summary.trials.items())
+    return [
+        ("source", summary.source),
+        ("neurons", str(summary.neurons)),
+        ("trials", tiers),
+        ("clips", f"{summary.clips} distinct, shown up to {summary.repeats} times"),
+        ("duration", f"{summary.minutes:.1f} minutes"),
+        ("movie", f"{height}x{width} px at {summary.frame_rate_hz:g} Hz"),
+        ("response", summary.response_unit),
+        ("mean response", known(summary.mean_response, "no responses")),
+        ("zeros among responses", known(summary.zero_fraction, "no responses")),
+        ("reliability between repeats", known(summary.reliability, "no repeats")),
+        ("single-trial noise ceiling", known(summary.noise_ceiling, "no repeats")),
+        ("behavior", ", ".join(summary.behavior_channels) or "none"),
+        ("species", summary.metadata.get("species", "unknown")),
+        ("simulated", "yes" if summary.simulated else "no"),
+        ("fingerprint", summary.fingerprint),
+    ]
+
+
+@app.command(epilog="Example: cinecortex fit mouse1 mouse2 --out encoders/pair --seed 1")
+def fit(
+    recordings: RecordingsArgument,
+    out: Annotated[Path, typer.Option("--out", help="Encoder folder to write.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of training clips; one is set aside for selection.")] = 8,
+    select_fold: Annotated[int, typer.Option(min=0, help="Which fold is set aside.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on with a fit that was stopped.")] = False,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+) -> None:
+    """Fit the forward model: from movie and behavior to the expected response of every neuron."""
+    from dataclasses import replace
+
+    from cinecortex.encoders.checkpoint import save_model
+    from cinecortex.encoders.fit import FitSettings
+    from cinecortex.encoders.train import fit_model
+    from cinecortex.seeds import Seed
+
+    loaded = _load(recordings, clip_frames, test_frames)
+    settings = replace(FitSettings(), epochs=epochs) if epochs is not None else FitSettings()
+    _refuse_output(out, "encoder.json")
+    state = out.with_name(out.name + ".unfinished")
+    with _progress("fitting") as report:
+        model = fit_model(
+            loaded,
+            settings=settings,
+            seed=Seed(seed),
+            folds=folds,
+            select_fold=select_fold,
+            state=state,
+            resume=resume,
+            progress=report,
+        )
+    save_model(model, out)
+    _remove(state)
+    for facts in model.facts["fitted"]:
+        _print_table(f"session {facts['session_id']}: {facts['ended']}", _score_rows(facts))
+    console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _score_rows(facts: Any) -> list[tuple[str, str]]:
+    rows = []
+    for trials, scores in facts["scores"].items():
+        for name, value in scores.items():
+            text = "unknown" if value is None else (f"{value:.3f}" if isinstance(value, float) else str(value))
+            rows.append((f"{trials}: {name.replace('_', ' ')}", text))
+    return rows
+
+
+@app.command(epilog="Example: cinecortex invert mouse1 --encoder encoders/pair --out map.zarr --tier final_test_main")
+def invert(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path, typer.Option("--out", help="Result to write, by custom ending in .zarr.")],
+    method: Annotated[str, typer.Option(help="map, paper, mean or ridge.")] = "map",
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    shuffle_neurons: Annotated[
+        bool, typer.Option(help="A control: permute the identities of the neurons; the score should fall to chance.")
+    ] = False,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reconstruct movies from recorded responses, blind to the movies that were shown; then score them."""
+    from cinecortex import study
+    from cinecortex.data import write_result
+    from cinecortex.inversion.map import MAP
+    from cinecortex.seeds import Seed
+
+    if method not in study.METHODS:
+        raise WrongUse(f"--method {method!r} is unknown; choose one of {', '.join(study.METHODS)}.")
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    model = _load_model(encoder)
+    chosen = _choose(loaded, tier, trials)
+    root = Seed(seed)
+    inverter = study.make_inverter(method, model, loaded)
+    if shuffle_neurons:
+        inverter = study.Controlled(inverter, study.shuffled_neurons)
+    with _progress(f"inverting by {inverter.name}", quiet=as_json) as report:
+        results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
+    facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
+    write_result(out, results, attrs={"method": inverter.name, **facts})
+    mask = MAP(encoder=model.session(loaded.session_id)).mask.cpu()
+    scores = study.score_results(inverter.name, results, mask=mask, encoder=model.session(loaded.session_id))
+    unseen = study.unseen_trials(model, [loaded], chosen)
+    if as_json:
+        _print_json({"result": str(out), "unseen": sorted(unseen), **scores.to_json()})
+        return
+    _print_scores([scores])
+    seen = len(chosen) - len(unseen)
+    note = "none of the clips was fitted to" if not seen else f"{seen} of {len(chosen)} clips WERE fitted to"
+    console.print(f"{note}\nwrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: cinecortex predict mouse1 --encoder encoders/pair --out rates.zarr")
+def predict(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path, typer.Option("--out", help="Zarr store to write: rate (trial, time, neuron).")],
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+) -> None:
+    """Write the responses that the encoder expects."""
+    from cinecortex import study
+    from cinecortex.data.rates import write_rates
+
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    model = _load_model(encoder)
+    forward = model.session(loaded.session_id)
+    rates = study.expected_rates(forward, _choose(loaded, tier, trials, needs_response=False))
+    attrs = {"session_id": loaded.session_id, "unit": loaded.response_unit, "memory_frames": forward.memory}
+    write_rates(out, rates, attrs=attrs)
+    console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: cinecortex evaluate mouse1 --encoder encoders/pair --tier oracle")
+def evaluate(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how well the encoder predicts, against the noise ceiling where clips repeat."""
+    from cinecortex.encoders.train import score_encoder
+
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    chosen = _choose(loaded, tier, trials)
+    scores = score_encoder(_load_model(encoder).session(loaded.session_id), chosen).summary()
+    if as_json:
+        _print_json(scores)
+    else:
+        _print_table(f"session {loaded.session_id}", _score_rows({"scores": {"chosen trials": scores}}))
+
+
+@app.command(epilog="Example: cinecortex demo --out out/demo")
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path("out/demo"),
+    neurons: Annotated[int, typer.Option(min=1, help="Neurons of the in-silico mouse.")] = 1000,
+    clips: Annotated[int, typer.Option(min=8, help="Training clips.")] = 120,
+    paper_steps: Annotated[int, typer.Option(min=0, help="Steps of the published recipe on one clip.")] = 1000,
+    seed: SeedOption = 0,
+) -> None:
+    """Run the whole story on the in-silico mouse and write a report."""
+    from cinecortex.demo import run_demo
+
+    @contextmanager
+    def stage(title: str) -> Iterator[Report]:
+        with _progress(title) as report:
+            yield report
+
+    page, scores = run_demo(out, neurons=neurons, clips=clips, paper_steps=paper_steps, seed=seed, stage=stage)
+    _print_scores(scores)
+    console.print(f"The report is at {page.resolve()}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _load(paths: list[Path], clip_frames: int, test_frames: str | None, *, one: bool = False) -> tuple[Recording, ...]:
+    from cinecortex.data import load_all
+
+    cut = _cut(clip_frames, test_frames)
+    loaded = tuple(recording for path in paths for recording in load_all(path, cut=cut))
+    names = [recording.session_id for recording in loaded]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise BadData(f"session {sorted(twice)[0]!r} was given more than once; give every session a name of its own.")
+    if one and len(loaded) != 1:
+        raise WrongUse(f"{paths[0]} holds {len(loaded)} sessions ({', '.join(names)}); name one of them.")
+    return loaded
+
+
+def _cut(clip_frames: int, test_frames: str | None) -> Cut:
+    from cinecortex.data import Cut
+
+    if test_frames is None:
+        return Cut(clip_frames=clip_frames)
+    first, colon, last = test_frames.partition(":")
+    if not (colon and first.isdigit() and last.isdigit()):
+        raise WrongUse(f"--test-frames {test_frames!r} is not FIRST:END, such as 30000:36000.")
+    return Cut(clip_frames=clip_frames, test_frames=(int(first), int(last)))
+
+
+def _load_model(path: Path) -> Model:
+    from cinecortex.encoders.checkpoint import load_model
+
+    return load_model(path)
+
+
+def _choose(recording: Recording, tier: str | None, trials: str | None, *, needs_response: bool = True) -> list[Trial]:
+    if trials is not None:
+        chosen = [recording.trial(name.strip()) for name in trials.split(",")]
+    elif tier is not None:
+        if tier not in recording.tiers:
+            raise WrongUse(f"--tier {tier!r} is not in {recording.source}; it has {', '.join(recording.tiers)}.")
+        chosen = list(recording.tier(tier))
+    else:
+        chosen = [trial for trial in recording.trials if trial.tier != "train"]
+    if needs_response:
+        chosen = [trial for trial in chosen if trial.response is not None]
+    if not chosen:
+        raise BadData(f"{recording.source} has no trial with a response among those asked for.")
+    return chosen
+
+
+def _refuse_output(out: Path, mark: str) -> None:
+    if out.exists() and not (out / mark).exists():
+        raise WrongUse(f"{out} exists and holds something else; choose another name, it would be overwritten.")
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _print_json(content: Any) -> None:
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    print(json.dumps(plain(content), indent=1))
+
+
+def _print_table(title: str, rows: list[tuple[str, str]]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _print_scores(scores: list[MethodScores]) -> None:
+    metrics = scores[0].metrics
+    table = Table(title="mean over clips [95 % interval]", title_justify="left", box=None)
+    for name in ("method", "clips", *metrics, "frame-passes", "seconds"):
+        table.add_column(name)
+    for score in scores:
+        intervals = [score.interval(metric) if metric in score.metrics else None for metric in metrics]
+        cells = ["" if i is None else f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in intervals]
+        table.add_row(score.method, str(len(score.clips)), *cells, f"{score.frame_passes:,.0f}", f"{score.seconds:.1f}")
+    # Tables of numbers are for reading by machines too: never cut to the width of a pipe.
+    Console(width=None if console.is_terminal else 240).print(table)
+
+
+if __name__ == "__main__":
+    main()

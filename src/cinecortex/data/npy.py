@@ -1,0 +1,67 @@
+"""Single arrays in .npy files, read without ever unpickling."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cinecortex.data.faults import Fault
+
+AGAIN = "copy or export it again"
+
+
+class Header(NamedTuple):
+    """What a .npy file says about its array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def read_header(path: Path) -> Header:
+    """Shape and type of the array in ``path``, from its first bytes and its size alone.
+
+    Raises:
+        BadData: the file is missing, empty, not a .npy file, pickled or shorter than its header says.
+    """
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise Fault(path, "is empty", AGAIN)
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            begin = file.tell()
+    except FileNotFoundError:
+        raise Fault(path, "is missing", "copy it from where the recording came from") from None
+    except (ValueError, EOFError, OSError, SyntaxError, TokenError) as error:
+        raise Fault(path, "is not a readable NumPy .npy array", AGAIN) from error
+    if dtype.hasobject:
+        raise Fault(path, "holds pickled Python objects, which are never loaded", "save it as a plain numeric array")
+    wanted = begin + math.prod(shape) * dtype.itemsize
+    if size < wanted:
+        raise Fault(path, f"is truncated ({size} of {wanted} bytes)", AGAIN)
+    return Header(shape, dtype)
+
+
+def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """The array in ``path``; with ``mapped`` only what is touched of it is read.
+
+    Raises:
+        BadData: as ``read_header``.
+    """
+    read_header(path)
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise Fault(path, "is not a readable NumPy .npy array", AGAIN) from error
+    return array
+
+
+def is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this type are real numbers."""
+    return dtype.kind in "uif"

@@ -1,0 +1,287 @@
+"""From recordings to a fitted model: split by clip, start, descend, and measure what is left unexplained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cinecortex.data import Split, split
+from cinecortex.encoders import compact_start
+from cinecortex.encoders.base import Encoder, ObservationModel
+from cinecortex.encoders.checkpoint import Model
+from cinecortex.encoders.compact import CompactEncoder
+from cinecortex.encoders.fit import FitSettings, Fitted, TrialClips, correlations, fit_population, predictions
+from cinecortex.errors import BadData
+from cinecortex.metrics.residuals import correlation_time, dispersion
+from cinecortex.metrics.responses import fraction_of_ceiling, noise_ceiling
+from cinecortex.recording import Recording, Trial
+from cinecortex.seeds import Seed
+from cinecortex.stimuli.spectrum import measure_movies
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Compact:
+    """The compact encoder, before it knows a recording.
+
+    Attributes:
+        filter_frames: Length of the temporal filters.
+        bumps: Raised-cosine bumps that make up a temporal filter.
+        pairs: Pairs of spatial filters per neuron.
+        coarse: How many times coarser than the movie the filters are; None for 2 where the frame has more than 24 rows
+            and columns, else 1.
+        blur_px: Smoothness of the spatial filters; None for 0.4 pixels of the filter's own grid, and none on small
+            frames, where a receptive field may be a single pixel.
+    """
+
+    filter_frames: int = 16
+    bumps: int = 7
+    pairs: int = 1
+    coarse: int | None = None
+    blur_px: float | None = None
+
+    def build(self, recording: Recording, train: Sequence[Trial]) -> CompactEncoder:
+        """An encoder for this population, started in closed form from the training trials."""
+        large = min(recording.frame_size) > 24
+        coarse = self.coarse if self.coarse is not None else (2 if large else 1)
+        encoder = CompactEncoder(
+            neurons=len(recording.neurons),
+            frame_size=recording.frame_size,
+            frame_rate_hz=recording.frame_rate_hz,
+            behavior_channels=recording.behavior_channels,
+            filter_frames=self.filter_frames,
+            bumps=self.bumps,
+            pairs=self.pairs,
+            coarse=coarse,
+            blur_px=self.blur_px if self.blur_px is not None else (0.4 * coarse if large else 0.0),
+        )
+        mean, std = _behavior_moments(train)
+        encoder.behavior_mean.copy_(mean)
+        encoder.behavior_std.copy_(std)
+        compact_start.start(encoder, TrialClips(train))
+        return encoder
+
+
+def fit_model(
+    recordings: Sequence[Recording],
+    architecture: Compact = Compact(),  # noqa: B008 - frozen
+    *,
+    settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
+    seed: Seed = Seed(0),  # noqa: B008 - frozen
+    folds: int = 8,
+    select_fold: int = 0,
+    state: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Fit encoders to one or several sessions that are split by clip together.
+
+    Trials of tier ``train`` are fitted to, except one fold of them (by clip, near-copies included) on which early
+    stopping and the observation model rest. No trial of any other tier is looked at until the scores are made.
+
+    Args:
+        recordings: The sessions.
+        architecture: What to fit.
+        settings: How to descend.
+        seed: Root of every random stream.
+        folds, select_fold: How many folds the training clips are dealt into, and which is set aside.
+        state: Folder for the state of an unfinished fit.
+        resume: Go on from ``state`` where it exists.
+        progress: Told after every epoch.
+
+    Raises:
+        BadData: there is nothing to fit to.
+        WrongUse: there are fewer distinct clips than folds.
+    """
+    roles = split(recordings, seed=seed / "split", folds=folds, select_fold=select_fold)
+    sessions, facts = dict[str, Encoder](), []
+    for recording in recordings:
+        own = _of_session(roles, recording.session_id)
+        if not own.train or not own.select:
+            raise BadData(f"{recording.source} has too few training clips of its own to fit to and to select on.")
+        encoder, fitted = _fit_session(
+            recording, own, architecture, settings, seed / recording.session_id, state, resume, progress
+        )
+        sessions[recording.session_id] = encoder
+        facts.append(_facts(recording, own, encoder, fitted))
+    return Model(
+        sessions,
+        {
+            "kind": CompactEncoder.kind,
+            "architecture": asdict(architecture),
+            "fit": asdict(settings),
+            "seed": seed.root,
+            "folds": folds,
+            "select_fold": select_fold,
+            "fitted": facts,
+        },
+    )
+
+
+def fit(recording: Recording, architecture: Compact = Compact(), **options: Any) -> Encoder:  # noqa: B008 - frozen
+    """Fit an encoder to one session; the options are those of `fit_model`."""
+    return fit_model([recording], architecture, **options).session(recording.session_id)
+
+
+def _of_session(roles: Split, session_id: str) -> Split:
+    def own(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+        return tuple(trial for trial in trials if trial.session_id == session_id)
+
+    dropped = tuple(drop for drop in roles.dropped if drop.trial.session_id == session_id)
+    return Split(own(roles.train), own(roles.select), own(roles.test), dropped)
+
+
+def _fit_session(
+    recording: Recording,
+    own: Split,
+    architecture: Compact,
+    settings: FitSettings,
+    seed: Seed,
+    state: Path | None,
+    resume: bool,
+    progress: Progress | None,
+) -> tuple[Encoder, Fitted]:
+    encoder = architecture.build(recording, own.train)
+    fitted = fit_population(
+        encoder,
+        own.train,
+        own.select,
+        settings=settings,
+        seed=seed,
+        state=state / recording.fingerprint if state is not None else None,
+        resume=resume,
+        progress=progress,
+    )
+    encoder.eval()
+    encoder.movie_statistics = measure_movies(trial.movie for trial in own.train)
+    encoder.observation_model = measure_observation_model(encoder, own.select)
+    return encoder, fitted
+
+
+def measure_observation_model(encoder: Encoder, held_out: Sequence[Trial]) -> ObservationModel:
+    """Dispersion and correlation time of each neuron's residuals on clips that were not fitted to.
+
+    A few clips of a quiet neuron measure neither well. Both are drawn towards their median over the population, with
+    the weight of as many responses as one clip holds at the median rate, so that no neuron is believed without limit.
+    """
+    pairs = list(predictions(encoder, held_out))
+    rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
+    evidence = torch.cat(responses).nan_to_num().sum(0).double()
+    weight = evidence / (evidence + evidence.median().clamp_min(1e-9) / len(pairs))
+
+    def shrunk(measured: Tensor) -> Tensor:
+        typical = measured.nanmedian()
+        known = torch.where(torch.isfinite(measured), measured, typical)
+        return (weight * known.log() + (1 - weight) * typical.log()).exp().float()
+
+    return ObservationModel(
+        dispersion=shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
+        correlation_time=shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderScores:
+    """How good an encoder is on some trials.
+
+    Attributes:
+        correlation: Single-trial correlation of rate and response, ``neuron``.
+        ceiling: What the true rate would reach, estimated from repeats, ``neuron``, or None without repeats.
+        trials: How many trials were scored.
+    """
+
+    correlation: Tensor
+    ceiling: Tensor | None
+    trials: int
+
+    def summary(self) -> dict[str, float | int | None]:
+        """Means and medians over neurons; the fraction of the ceiling counts neurons whose ceiling is above 0.1."""
+        fraction = None
+        if self.ceiling is not None:
+            fraction = float(fraction_of_ceiling(self.correlation, self.ceiling).nanmean())
+        return {
+            "trials": self.trials,
+            "mean_correlation": float(self.correlation.nanmean()),
+            "median_correlation": float(self.correlation.nanmedian()),
+            "median_ceiling": float(self.ceiling.nanmedian()) if self.ceiling is not None else None,
+            "mean_fraction_of_ceiling": fraction,
+        }
+
+
+def score_encoder(encoder: Encoder, trials: Sequence[Trial]) -> EncoderScores:
+    """Score an encoder on trials that have responses, with the noise ceiling where clips repeat among them."""
+    ceiling = None
+    shown: dict[str, list[Tensor]] = {}
+    for trial in trials:
+        response = trial.response
+        if response is not None:
+            shown.setdefault(trial.clip_id, []).append(response[encoder.settled(len(response))])
+    repeated = [clips for clips in shown.values() if len(clips) > 1]
+    if repeated:
+        fewest = min(len(clips) for clips in repeated)
+        frames = [min(len(clip) for clip in clips) for clips in repeated]
+        joined = [torch.stack([c[:n] for c in clips[:fewest]]) for clips, n in zip(repeated, frames, strict=True)]
+        ceiling = noise_ceiling(torch.cat(joined, 1))
+    return EncoderScores(correlations(encoder, trials), ceiling, len(trials))
+
+
+def _facts(recording: Recording, own: Split, encoder: Encoder, fitted: Fitted) -> dict[str, Any]:
+    select = score_encoder(encoder, own.select)
+    facts: dict[str, Any] = {
+        "session_id": recording.session_id,
+        "recording_fingerprint": recording.fingerprint,
+        "response_unit": recording.response_unit,
+        "trials": {"train": [t.trial_id for t in own.train], "select": [t.trial_id for t in own.select]},
+        "clips": {
+            "train": sorted({t.clip_id for t in own.train}),
+            "select": sorted({t.clip_id for t in own.select}),
+        },
+        "dropped": {drop.trial.trial_id: drop.reason for drop in own.dropped},
+        "history": list(fitted.history),
+        "ended": fitted.ended,
+        "scores": {"select": select.summary()},
+        "select_correlation": _rounded(select.correlation),
+    }
+    repeated = _repeated(own.test)
+    if repeated:
+        scores = score_encoder(encoder, repeated)
+        facts["scores"]["repeats"] = scores.summary()
+        facts["repeats_correlation"] = _rounded(scores.correlation)
+        facts["repeats_ceiling"] = _rounded(scores.ceiling) if scores.ceiling is not None else None
+    return facts
+
+
+def _repeated(trials: Sequence[Trial]) -> list[Trial]:
+    shown: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.response is not None:
+            shown.setdefault(trial.clip_id, []).append(trial)
+    return [trial for group in shown.values() if len(group) > 1 for trial in group]
+
+
+def _rounded(values: Tensor) -> list[float | None]:
+    return [None if value != value else round(value, 4) for value in values.tolist()]
+
+
+def _behavior_moments(trials: Sequence[Trial]) -> tuple[Tensor, Tensor]:
+    behaviors = [trial.behavior for trial in trials]
+    joined = torch.cat(behaviors)
+    # A channel that never varies says nothing; its own unit keeps it harmless.
+    return joined.mean(0), torch.where(joined.std(0) > 0, joined.std(0), torch.ones(joined.shape[1]))
+
+
+def session_facts(model: Model, session_id: str) -> Mapping[str, Any]:
+    """What the model's facts say about one session.
+
+    Raises:
+        BadData: the model was not fitted to it.
+    """
+    model.session(session_id)
+    facts: Mapping[str, Any] = next(f for f in model.facts["fitted"] if f["session_id"] == session_id)
+    return facts

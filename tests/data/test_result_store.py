@@ -1,0 +1,103 @@
+"""The result store: opened by plain xarray, complete or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from sessions import write_session
+
+from cinecortex.data import Cut, load, read_result, words, write_result
+from cinecortex.errors import BadData, WrongUse
+from cinecortex.reconstruction import Reconstruction
+from cinecortex.recording import Trial
+
+
+@pytest.fixture
+def trials(tmp_path: Path) -> tuple[Trial, ...]:
+    return load(write_session(tmp_path / "s")).trials
+
+
+def answer(frames: int, *, full: bool) -> Reconstruction:
+    movie = torch.rand(frames, 8, 12)
+    if not full:
+        return Reconstruction(movie, ended="stopped after 100 steps – naïvely")
+    return Reconstruction(
+        movie,
+        ended="converged",
+        mask=torch.rand(8, 12),
+        energy=-3.5,
+        frame_passes=600,
+        seconds=1.5,
+        std=movie / 10,
+        lower=movie / 2,
+        upper=movie,
+        samples=torch.rand(3, frames, 8, 12),
+    )
+
+
+def test_round_trip_through_plain_xarray(tmp_path: Path, trials: tuple[Trial, ...]) -> None:
+    full, plain = answer(20, full=True), answer(15, full=False)
+    path = write_result(tmp_path / "r.zarr", [(trials[4], full), (trials[6], plain)], attrs={"seed": 3, "a": {"b": 1}})
+    data = xr.open_zarr(path)
+    assert data.movie.dims == ("trial", "time", "height", "width")
+    assert data["sample"].dims == ("sample", "trial", "time", "height", "width")
+    assert data.movie.dtype == np.float32
+    assert torch.equal(torch.from_numpy(data.movie.values[0]), full.movie)
+    assert torch.equal(torch.from_numpy(data.movie.values[1, :15]), plain.movie)
+    assert np.isnan(data.movie.values[1, 15:]).all()
+    assert np.isnan(data["std"].values[1]).all()
+    assert np.array_equal(data["sample"].values[:, 0], full.samples)
+    assert np.array_equal(data["mask"].values[0], full.mask)
+    assert data["trial_id"].values.tolist() == [4, 7]
+    assert data["frames"].values.tolist() == [20, 15]
+    assert data["energy"].values[0] == -3.5
+    assert np.isnan(data["energy"].values[1])
+    assert data["frame_passes"].values.tolist() == [600, 0]
+    assert (data.attrs["seed"], data.attrs["a"]) == (3, {"b": 1})
+    assert "cinecortex" in data.attrs["versions"]
+    assert all(variable.dtype.kind in "if" for variable in data.variables.values())
+    assert words(data, "clip_id") == (trials[4].clip_id, trials[6].clip_id)
+    assert words(data, "ended") == ("converged", "stopped after 100 steps – naïvely")
+    assert words(data, "trial_id") == ("4", "7")
+    assert words(data, "session_id") == ("s", "s")
+
+
+def test_trial_ids_that_are_not_numbers(tmp_path: Path) -> None:
+    movie = np.zeros((60, 4, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", movie=movie, response=np.ones((60, 2)), frame_rate_hz=30.0)
+    trials = load(tmp_path / "a.npz", cut=Cut(clip_frames=10, guard_frames=2)).tier("test")
+    write_result(tmp_path / "r.zarr", [(t, Reconstruction(t.movie, ended="")) for t in trials], attrs={})
+    assert words(read_result(tmp_path / "r.zarr"), "trial_id") == ("50-59",)
+
+
+def test_replaced_when_complete_and_kept_when_not(tmp_path: Path, trials: tuple[Trial, ...]) -> None:
+    path = tmp_path / "r.zarr"
+    write_result(path, [(trials[0], answer(20, full=True))], attrs={})
+    broken = answer(20, full=False)
+    object.__setattr__(broken, "std", "no tensor")
+    with pytest.raises(AttributeError):
+        write_result(path, [(trials[0], broken)], attrs={})
+    assert read_result(path).frame_passes.values.tolist() == [600]
+    write_result(path, [(trials[0], answer(20, full=False))], attrs={})
+    assert read_result(path).frame_passes.values.tolist() == [0]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["r.zarr", "s"]
+
+
+def test_refusals(tmp_path: Path, trials: tuple[Trial, ...]) -> None:
+    good = [(trials[0], answer(20, full=False))]
+    with pytest.raises(WrongUse, match="no reconstruction"):
+        write_result(tmp_path / "r.zarr", [], attrs={})
+    with pytest.raises(WrongUse, match="frame sizes"):
+        write_result(tmp_path / "r.zarr", [*good, (trials[1], Reconstruction(torch.rand(5, 2, 2), ended=""))], attrs={})
+    with pytest.raises(WrongUse, match="JSON"):
+        write_result(tmp_path / "r.zarr", good, attrs={"x": object()})
+    with pytest.raises(WrongUse, match="not a result"):
+        write_result(tmp_path / "s", good, attrs={})
+    assert [file.name for file in tmp_path.iterdir()] == ["s"]
+    for path in ("nowhere.zarr", "s"):
+        with pytest.raises(BadData, match=path):
+            read_result(tmp_path / path)
