@@ -9,8 +9,8 @@ import torch
 
 from cinecortex.errors import BadData
 from cinecortex.finding import Finding, Null
-from cinecortex.recording import Neurons, Observation, Recording, Trial, TrialReader
 from cinecortex.reconstruction import Inverter, Reconstruction
+from cinecortex.recording import Neurons, Observation, Recording, Trial, TrialReader
 from cinecortex.seeds import Seed
 
 
@@ -52,7 +52,7 @@ def make_recording() -> Recording:
 
 
 def reachable(start: object) -> list[object]:
-    """Everything that can be got at from ``start``: attributes, containers, closures. Types and modules are not data."""
+    """Everything that can be got at from ``start``: attributes, containers, closures; types and modules aside."""
     found: dict[int, object] = {}
     waiting = [start]
     while waiting:

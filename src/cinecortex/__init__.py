@@ -1,3 +1,54 @@
 """cinecortex: reconstruct the movie an animal watched from its visual cortex, and tell the truth about the result."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cinecortex.data import load, load_all
+    from cinecortex.encoders.checkpoint import Model, load_model, save_model
+    from cinecortex.encoders.fit import FitSettings
+    from cinecortex.encoders.train import Compact, fit, fit_model
+    from cinecortex.inversion.map import MAP
+    from cinecortex.inversion.paper import Paper
+    from cinecortex.seeds import Seed
+
+# Resolved on first use, so that `cinecortex --help` does not wait for torch.
+_HOMES = {
+    "load": "cinecortex.data",
+    "load_all": "cinecortex.data",
+    "Model": "cinecortex.encoders.checkpoint",
+    "load_model": "cinecortex.encoders.checkpoint",
+    "save_model": "cinecortex.encoders.checkpoint",
+    "FitSettings": "cinecortex.encoders.fit",
+    "Compact": "cinecortex.encoders.train",
+    "fit": "cinecortex.encoders.train",
+    "fit_model": "cinecortex.encoders.train",
+    "MAP": "cinecortex.inversion.map",
+    "Paper": "cinecortex.inversion.paper",
+    "Seed": "cinecortex.seeds",
+}
+
+__all__ = [
+    "MAP",
+    "Compact",
+    "FitSettings",
+    "Model",
+    "Paper",
+    "Seed",
+    "fit",
+    "fit_model",
+    "load",
+    "load_all",
+    "load_model",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

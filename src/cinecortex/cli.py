@@ -8,13 +8,14 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import json
-import math
 import shlex
+import shutil
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,12 +26,11 @@ from cinecortex.errors import BadData, CinecortexError, WrongUse
 
 if TYPE_CHECKING:
     from cinecortex.data import Cut
-    from cinecortex.encoders.checkpoint import Model
     from cinecortex.recording import Recording, Trial
-    from cinecortex.study import MethodScores, Progress as Report
+    from cinecortex.study import MethodScores
+    from cinecortex.study import Progress as Report
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 console = Console()
 errors = Console(stderr=True)
+_INTERRUPTED = 130
 
 RecordingsArgument = Annotated[
     list[Path], typer.Argument(help="Sensorium session folders (or a folder of them), .npz or .zarr files.")
@@ -45,15 +46,16 @@ RecordingsArgument = Annotated[
 RecordingArgument = Annotated[Path, typer.Argument(help="A Sensorium session folder, an .npz or a .zarr file.")]
 EncoderOption = Annotated[Path, typer.Option("--encoder", help="An encoder folder written by `cinecortex fit`.")]
 SeedOption = Annotated[int, typer.Option(help="Root of every random number; same seed, same result.")]
+SecondsOption = Annotated[float, typer.Option(min=0.5, help="Duration of a clip.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 ClipFramesOption = Annotated[
     int, typer.Option(help="Length of the clips that a continuous recording is cut into, in frames.")
 ]
 TestFramesOption = Annotated[
     str | None,
-    typer.Option(help="Test region of a continuous recording, FIRST:END in frames [default: the last sixth]."),
+    typer.Option(help="Test region of a continuous recording, FIRST:END in frames; by default the last sixth."),
 ]
-TierOption = Annotated[str | None, typer.Option(help="Only trials of this tier [default: every tier but train].")]
+TierOption = Annotated[str | None, typer.Option(help="Only trials of this tier; by default every tier but train.")]
 TrialsOption = Annotated[str | None, typer.Option(help="Only these trials, by id, separated by commas.")]
 
 
@@ -61,27 +63,41 @@ TrialsOption = Annotated[str | None, typer.Option(help="Only these trials, by id
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Options of every command; `main` looks for --debug itself, as it must know before a command fails."""
+    """Options of every command; `main` takes --debug out itself, wherever it stands."""
 
 
 def main() -> None:
     """Run a command; turn every expected error into one sentence and an exit code."""
-    debug = "--debug" in sys.argv
+    # --debug is welcome before and after the command.
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(prog_name="cinecortex")
-    except CinecortexError as error:
-        if debug:
-            raise
-        _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped by the keyboard; finished work was kept.", 130)
+        code = app(arguments or ["--help"], prog_name="cinecortex", standalone_mode=False)
     except Exception as error:
-        if debug:
-            raise
-        _fail(f"unexpected {type(error).__name__}: {error} (run again with --debug for the traceback).", 1)
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        _fail(*_sentence(error))
+    if code == _INTERRUPTED:
+        _fail("stopped by the keyboard; finished work was kept.", code)
+    sys.exit(code)
 
 
-def _fail(sentence: str, code: int) -> None:
+def _sentence(error: Exception) -> tuple[str, int]:
+    """What to say about an error, and the exit code."""
+    if isinstance(error, CinecortexError):
+        return str(error), error.exit_code
+    if isinstance(error, BrokenPipeError):  # as in `cinecortex inspect ... | head`; nobody reads on
+        sys.stdout = None  # or Python would complain at exit
+        return "the program that read the output has gone.", 1
+    # Typer brings its own copy of click along, or none: its usage errors are known by what they can do.
+    if hasattr(error, "format_message"):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "cinecortex"
+        return f"{error.format_message().rstrip('.')}; see `{command} --help`.", 2
+    what = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {what} (run again with --debug for the traceback).", 1
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
     errors.print(f"cinecortex: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
@@ -111,7 +127,8 @@ def _progress(title: str, *, quiet: bool = False) -> Iterator[Report]:
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write; it must not exist yet.")],
     neurons: Annotated[int, typer.Option(min=1, help="Number of neurons.")] = 1000,
-    clips: Annotated[int, typer.Option(min=1, help="Number of training clips of ten seconds.")] = 120,
+    clips: Annotated[int, typer.Option(min=1, help="Number of training clips.")] = 120,
+    seconds: SecondsOption = 10.0,
     seed: SeedOption = 0,
 ) -> None:
     """Show movies to an in-silico mouse and write the session as a Sensorium folder."""
@@ -120,7 +137,12 @@ def simulate(
 
     with _progress("simulating") as report:
         write_session(
-            out, seed=Seed(seed), neurons=neurons, clips=clips, progress=lambda done, total: report(done, total, "")
+            out,
+            seed=Seed(seed),
+            neurons=neurons,
+            clips=clips,
+            seconds=seconds,
+            progress=lambda done, total: report(done, total, ""),
         )
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
@@ -141,7 +163,7 @@ def inspect(
         _print_json(content[0] if len(content) == 1 else content)
         return
     for summary in summaries:
-        _print_table(f"session {summary.session_id}", _summary_rows(summary))
+        _print_rows(f"session {summary.session_id}", _summary_rows(summary))
         for problem in summary.problems:
             console.print(f"problem in {problem.where}: {problem.what} {problem.remedy}", markup=False, soft_wrap=True)
         if not summary.problems:
@@ -193,9 +215,9 @@ def fit(
     from cinecortex.encoders.train import fit_model
     from cinecortex.seeds import Seed
 
+    _refuse_output(out, out / "encoder.json")
     loaded = _load(recordings, clip_frames, test_frames)
     settings = replace(FitSettings(), epochs=epochs) if epochs is not None else FitSettings()
-    _refuse_output(out, "encoder.json")
     state = out.with_name(out.name + ".unfinished")
     with _progress("fitting") as report:
         model = fit_model(
@@ -209,9 +231,9 @@ def fit(
             progress=report,
         )
     save_model(model, out)
-    _remove(state)
+    shutil.rmtree(state, ignore_errors=True)
     for facts in model.facts["fitted"]:
-        _print_table(f"session {facts['session_id']}: {facts['ended']}", _score_rows(facts))
+        _print_rows(f"session {facts['session_id']}: {facts['ended']}", _score_rows(facts))
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -243,13 +265,15 @@ def invert(
     """Reconstruct movies from recorded responses, blind to the movies that were shown; then score them."""
     from cinecortex import study
     from cinecortex.data import write_result
+    from cinecortex.encoders.checkpoint import load_model
     from cinecortex.inversion.map import MAP
     from cinecortex.seeds import Seed
 
     if method not in study.METHODS:
         raise WrongUse(f"--method {method!r} is unknown; choose one of {', '.join(study.METHODS)}.")
+    _refuse_output(out, out / "ended")
     (loaded,) = _load([recording], clip_frames, test_frames, one=True)
-    model = _load_model(encoder)
+    model = load_model(encoder)
     chosen = _choose(loaded, tier, trials)
     root = Seed(seed)
     inverter = study.make_inverter(method, model, loaded)
@@ -259,11 +283,11 @@ def invert(
         results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
     facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
     write_result(out, results, attrs={"method": inverter.name, **facts})
-    mask = MAP(encoder=model.session(loaded.session_id)).mask.cpu()
-    scores = study.score_results(inverter.name, results, mask=mask, encoder=model.session(loaded.session_id))
+    forward = model.session(loaded.session_id)
+    scores = study.score_results(inverter.name, results, mask=MAP(encoder=forward).mask.cpu(), encoder=forward)
     unseen = study.unseen_trials(model, [loaded], chosen)
     if as_json:
-        _print_json({"result": str(out), "unseen": sorted(unseen), **scores.to_json()})
+        _print_json({"result": str(out), "unseen": [trial.trial_id for trial in unseen], **scores.to_json()})
         return
     _print_scores([scores])
     seen = len(chosen) - len(unseen)
@@ -284,10 +308,11 @@ def predict(
     """Write the responses that the encoder expects."""
     from cinecortex import study
     from cinecortex.data.rates import write_rates
+    from cinecortex.encoders.checkpoint import load_model
 
+    _refuse_output(out, out / "rate")
     (loaded,) = _load([recording], clip_frames, test_frames, one=True)
-    model = _load_model(encoder)
-    forward = model.session(loaded.session_id)
+    forward = load_model(encoder).session(loaded.session_id)
     rates = study.expected_rates(forward, _choose(loaded, tier, trials, needs_response=False))
     attrs = {"session_id": loaded.session_id, "unit": loaded.response_unit, "memory_frames": forward.memory}
     write_rates(out, rates, attrs=attrs)
@@ -305,15 +330,16 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Say how well the encoder predicts, against the noise ceiling where clips repeat."""
+    from cinecortex.encoders.checkpoint import load_model
     from cinecortex.encoders.train import score_encoder
 
     (loaded,) = _load([recording], clip_frames, test_frames, one=True)
-    chosen = _choose(loaded, tier, trials)
-    scores = score_encoder(_load_model(encoder).session(loaded.session_id), chosen).summary()
+    forward = load_model(encoder).session(loaded.session_id)
+    scores = score_encoder(forward, _choose(loaded, tier, trials)).summary()
     if as_json:
         _print_json(scores)
     else:
-        _print_table(f"session {loaded.session_id}", _score_rows({"scores": {"chosen trials": scores}}))
+        _print_rows(f"session {loaded.session_id}", _score_rows({"scores": {"chosen trials": scores}}))
 
 
 @app.command(epilog="Example: cinecortex demo --out out/demo")
@@ -321,18 +347,16 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path("out/demo"),
     neurons: Annotated[int, typer.Option(min=1, help="Neurons of the in-silico mouse.")] = 1000,
     clips: Annotated[int, typer.Option(min=8, help="Training clips.")] = 120,
+    seconds: SecondsOption = 10.0,
     paper_steps: Annotated[int, typer.Option(min=0, help="Steps of the published recipe on one clip.")] = 1000,
     seed: SeedOption = 0,
 ) -> None:
     """Run the whole story on the in-silico mouse and write a report."""
     from cinecortex.demo import run_demo
 
-    @contextmanager
-    def stage(title: str) -> Iterator[Report]:
-        with _progress(title) as report:
-            yield report
-
-    page, scores = run_demo(out, neurons=neurons, clips=clips, paper_steps=paper_steps, seed=seed, stage=stage)
+    page, scores = run_demo(
+        out, neurons=neurons, clips=clips, seconds=seconds, paper_steps=paper_steps, seed=seed, stage=_progress
+    )
     _print_scores(scores)
     console.print(f"The report is at {page.resolve()}", markup=False, highlight=False, soft_wrap=True)
 
@@ -362,57 +386,50 @@ def _cut(clip_frames: int, test_frames: str | None) -> Cut:
     return Cut(clip_frames=clip_frames, test_frames=(int(first), int(last)))
 
 
-def _load_model(path: Path) -> Model:
-    from cinecortex.encoders.checkpoint import load_model
-
-    return load_model(path)
-
-
 def _choose(recording: Recording, tier: str | None, trials: str | None, *, needs_response: bool = True) -> list[Trial]:
+    if tier is not None and trials is not None:
+        raise WrongUse("--tier and --trials were both given; choose trials by one of them.")
     if trials is not None:
-        chosen = [recording.trial(name.strip()) for name in trials.split(",")]
-    elif tier is not None:
-        if tier not in recording.tiers:
-            raise WrongUse(f"--tier {tier!r} is not in {recording.source}; it has {', '.join(recording.tiers)}.")
-        chosen = list(recording.tier(tier))
-    else:
-        chosen = [trial for trial in recording.trials if trial.tier != "train"]
-    if needs_response:
-        chosen = [trial for trial in chosen if trial.response is not None]
-    if not chosen:
-        raise BadData(f"{recording.source} has no trial with a response among those asked for.")
-    return chosen
+        # Not filtered: whoever names a trial without a response is told so.
+        return [_named(recording, name.strip()) for name in dict.fromkeys(trials.split(","))]
+    if tier is not None and tier not in recording.tiers:
+        raise WrongUse(f"--tier {tier!r} is not in {recording.source}; it has {', '.join(recording.tiers)}.")
+    chosen = recording.tier(tier) if tier is not None else [t for t in recording.trials if t.tier != "train"]
+    usable = [trial for trial in chosen if not needs_response or trial.response is not None]
+    if not usable:
+        raise BadData(
+            f"{recording.source} has no {'trial with a response' if needs_response else 'trial'} among those asked "
+            "for; choose others with --tier or --trials."
+        )
+    return usable
 
 
-def _refuse_output(out: Path, mark: str) -> None:
-    if out.exists() and not (out / mark).exists():
+def _named(recording: Recording, name: str) -> Trial:
+    try:
+        return recording.trial(name)
+    except BadData as error:
+        raise WrongUse(f"--trials: {error}") from error
+
+
+def _refuse_output(out: Path, mark: Path) -> None:
+    """Before any work is done: what this command did not write is never overwritten."""
+    if out.exists() and not mark.exists():
         raise WrongUse(f"{out} exists and holds something else; choose another name, it would be overwritten.")
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _print_json(content: Any) -> None:
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
+    from cinecortex.study import plain
 
-    print(json.dumps(plain(content), indent=1))
+    print(json.dumps(plain(content), indent=1, allow_nan=False))
 
 
-def _print_table(title: str, rows: list[tuple[str, str]]) -> None:
+def _print_rows(title: str, rows: list[tuple[str, str]]) -> None:
     table = Table(title=title, title_justify="left", show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    _print_table(table)
 
 
 def _print_scores(scores: list[MethodScores]) -> None:
@@ -421,11 +438,14 @@ def _print_scores(scores: list[MethodScores]) -> None:
     for name in ("method", "clips", *metrics, "frame-passes", "seconds"):
         table.add_column(name)
     for score in scores:
-        intervals = [score.interval(metric) if metric in score.metrics else None for metric in metrics]
-        cells = ["" if i is None else f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]" for i in intervals]
+        cells = [str(score.interval(metric)) for metric in metrics]
         table.add_row(score.method, str(len(score.clips)), *cells, f"{score.frame_passes:,.0f}", f"{score.seconds:.1f}")
-    # Tables of numbers are for reading by machines too: never cut to the width of a pipe.
-    Console(width=None if console.is_terminal else 240).print(table)
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    # Piped, a row is a line: programs read it.
+    Console(width=None if console.is_terminal else 1000).print(table)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from cinecortex.encoders.checkpoint import Model, save_model
 from cinecortex.encoders.train import fit_model, session_facts
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.map import MAP
+from cinecortex.inversion.paper import Paper
 from cinecortex.metrics.movies import BURN_IN, THRESHOLDS, frame_correlation
 from cinecortex.recording import Recording, Trial
 from cinecortex.report import ClipView, Figure, Headline, Page, Panel, ScoreRow, Trace, figures, write_page
@@ -43,7 +44,7 @@ NOTES = {
 
 
 def run_demo(
-    out: Path, *, neurons: int, clips: int, paper_steps: int, seed: int, stage: Stage
+    out: Path, *, neurons: int, clips: int, seconds: float = 10.0, paper_steps: int, seed: int, stage: Stage
 ) -> tuple[Path, list[MethodScores]]:
     """Run every stage and write everything to ``out``.
 
@@ -51,6 +52,7 @@ def run_demo(
         out: A new or empty folder, or that of an earlier demo, which is then replaced.
         neurons: Neurons of the in-silico mouse.
         clips: Training clips.
+        seconds: Duration of a clip.
         paper_steps: Steps of the published recipe, which is run on the first test clip; 0 leaves it out.
         seed: Root of every random stream.
         stage: Opens a stage.
@@ -62,7 +64,7 @@ def run_demo(
         WrongUse: ``out`` holds something else.
     """
     root = Seed(seed)
-    recording = load(_simulate(out, root, neurons, clips, stage))
+    recording = load(_simulate(out, root, neurons, clips, seconds, stage))
     with stage("fitting the encoder") as progress:
         model = fit_model([recording], seed=root / "fit", progress=progress)
     save_model(model, out / "encoder")
@@ -77,23 +79,27 @@ def run_demo(
             progress(number, len(answers), name)
     _write_json(out / "scores.json", [score.to_json() for score in scores])
     story = _Story(model, recording, test, answers, scores, mask, root)
-    command = f"cinecortex demo --neurons {neurons} --clips {clips} --paper-steps {paper_steps} --seed {seed}"
+    command = (
+        f"cinecortex demo --neurons {neurons} --clips {clips} --seconds {seconds:g} --paper-steps {paper_steps} "
+        f"--seed {seed}"
+    )
     return write_page(out / "report.html", _page(story, command)), scores
 
 
-def _simulate(out: Path, root: Seed, neurons: int, clips: int, stage: Stage) -> Path:
+def _simulate(out: Path, root: Seed, neurons: int, clips: int, seconds: float, stage: Stage) -> Path:
     mark = out / "demo.json"
-    if out.exists() and any(out.iterdir()) and not mark.exists():
+    if out.exists() and not mark.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise WrongUse(f"{out} holds something that no demo wrote; choose another folder with --out.")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    _write_json(mark, {"neurons": neurons, "clips": clips, "seed": root.root})
+    _write_json(mark, {"neurons": neurons, "clips": clips, "seconds": seconds, "seed": root.root})
     with stage("simulating a mouse") as progress:
         write_session(
             out / "mouse",
             seed=root / "simulate",
             neurons=neurons,
             clips=clips,
+            seconds=seconds,
             progress=lambda done, total: progress(done, total, ""),
         )
     return out / "mouse"
@@ -110,7 +116,7 @@ def _invert(
         (study.Controlled(mapped, study.shuffled_neurons), test),
     ]
     if paper_steps:
-        jobs.append((study.Paper(encoders=(encoder,), steps=paper_steps), test[:1]))
+        jobs.append((Paper(encoders=(encoder,), steps=paper_steps), test[:1]))
     answers = {}
     for inverter, trials in jobs:
         with stage(f"inverting by {inverter.name}") as progress:
@@ -141,7 +147,7 @@ def _page(story: _Story, command: str) -> Page:
     shuffled = next(s for s in story.scores if "shuffled" in s.method).interval("movie correlation")
     unseen = study.unseen_trials(story.model, [recording], story.test)
     order = torch.randperm(len(story.test), generator=(story.root / "clip order").torch()).tolist()
-    views = tuple(_view(story, index, story.test[index].trial_id in unseen) for index in order)
+    views = tuple(_view(story, index, story.test[index] in unseen) for index in order)
     metrics = ("movie correlation", "frame correlation", "structural similarity", "full-field movie correlation")
     rows = tuple(
         ScoreRow(
@@ -280,5 +286,5 @@ def _figures(story: _Story) -> tuple[Figure, ...]:
 
 def _write_json(path: Path, content: object) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=1))
+    temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
     temporary.replace(path)

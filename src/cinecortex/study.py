@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,22 +10,22 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
-from cinecortex.data import near_copies
+from cinecortex.data import NearCopy, near_copies
 from cinecortex.decoders import Ridge, TrainingMean, fit_mean, fit_ridge
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.train import session_facts
+from cinecortex.errors import WrongUse
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.paper import Paper
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
 from cinecortex.metrics.movies import (
     BURN_IN,
-    frame_correlation,
+    THRESHOLDS,
     motion_energy_correlation,
-    movie_correlation,
     scores_over_masks,
-    structural_similarity,
 )
 from cinecortex.metrics.responses import response_correlation
 from cinecortex.reconstruction import Inverter, Reconstruction
@@ -112,14 +113,26 @@ class MethodScores:
         return tuple(self.clips[0].values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "method": self.method,
-            "frame_passes": self.frame_passes,
-            "seconds": self.seconds,
-            "mean": {name: asdict(self.interval(name)) for name in self.metrics},
-            "clips": {clip.trial_id: dict(clip.values) for clip in self.clips},
-        }
+        """Values that JSON can hold."""
+        content: dict[str, Any] = plain(
+            {
+                "method": self.method,
+                "frame_passes": self.frame_passes,
+                "seconds": self.seconds,
+                "mean": {name: asdict(self.interval(name)) for name in self.metrics},
+                "clips": {clip.trial_id: dict(clip.values) for clip in self.clips},
+            }
+        )
+        return content
+
+
+def plain(content: Any) -> Any:
+    """The same content with None for every number that JSON cannot hold (infinite, or not a number)."""
+    if isinstance(content, Mapping):
+        return {key: plain(item) for key, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(item) for item in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def score_results(
@@ -138,37 +151,42 @@ def score_results(
         mask: The mask of the population, ``height width``; pixels at 0.5 or more count.
         encoder: Predicts responses from the reconstruction, for the response correlation. That score is reported
             because the literature reports it; an inversion that fits noise scores higher than the true movie.
-        burn_in: Frames left out at the start.
+        burn_in: Frames left out at the start; of clips shorter than twice that, half.
+
+    Raises:
+        WrongUse: there is nothing to score.
     """
-    clips = []
-    for trial, answer in results:
-        truth = trial.movie
-        values = _scores(answer.movie, truth, mask, burn_in)
-        if encoder is not None:
-            values["response correlation"] = _response_score(encoder, trial, answer.movie)
-        over = scores_over_masks(answer.movie, truth, mask, burn_in=burn_in)
-        clips.append(ClipScores(trial.trial_id, values, tuple(row.movie_correlation for row in over)))
-    count = len(results)
+    if not results:
+        raise WrongUse(f"there is no reconstruction by {method} to score.")
+    clips = [_scores(trial, answer.movie, mask, encoder, burn_in) for trial, answer in results]
     return MethodScores(
         method=method,
         clips=tuple(clips),
-        frame_passes=sum(answer.frame_passes for _, answer in results) / count,
-        seconds=sum(answer.seconds for _, answer in results) / count,
+        frame_passes=sum(answer.frame_passes for _, answer in results) / len(results),
+        seconds=sum(answer.seconds for _, answer in results) / len(results),
     )
 
 
-def _scores(guess: Movie, truth: Movie, mask: Mask, burn_in: int) -> dict[str, float]:
+def _scores(trial: Trial, guess: Movie, mask: Mask, encoder: Encoder | None, burn_in: int) -> ClipScores:
+    truth = trial.movie
     burn_in = min(burn_in, len(truth) // 2)
-    inside: dict[str, Any] = {"mask": mask, "threshold": MASK_THRESHOLD, "burn_in": burn_in}
-    scores = {
-        "movie correlation": movie_correlation(guess, truth, **inside),
-        "frame correlation": frame_correlation(guess, truth, **inside).mean,
-        "structural similarity": structural_similarity(guess, truth, **inside),
-        "full-field movie correlation": movie_correlation(guess, truth, burn_in=burn_in),
+    over = scores_over_masks(guess, truth, mask, burn_in=burn_in)
+    inside, everywhere = over[THRESHOLDS.index(MASK_THRESHOLD)], over[THRESHOLDS.index(0.0)]
+    values = {
+        "movie correlation": inside.movie_correlation,
+        "frame correlation": inside.frame_correlation,
+        "structural similarity": inside.structural_similarity,
+        "full-field movie correlation": everywhere.movie_correlation,
+        "motion energy correlation": float("nan"),
     }
-    if len(truth) - burn_in > 2:
-        scores["motion energy correlation"] = motion_energy_correlation(guess, truth, **inside)
-    return scores
+    # Of two steps the correlation is 1 or -1, whatever moved.
+    if inside.pixels and len(truth) - burn_in > 3:
+        values["motion energy correlation"] = motion_energy_correlation(
+            guess, truth, mask=mask, threshold=MASK_THRESHOLD, burn_in=burn_in
+        )
+    if encoder is not None:
+        values["response correlation"] = _response_score(encoder, trial, guess)
+    return ClipScores(trial.trial_id, values, tuple(row.movie_correlation for row in over))
 
 
 def _response_score(encoder: Encoder, trial: Trial, movie: Movie) -> float:
@@ -180,23 +198,22 @@ def _response_score(encoder: Encoder, trial: Trial, movie: Movie) -> float:
     return float(response_correlation(rate[settled], response[settled], burn_in=0).nanmean())
 
 
-def unseen_trials(model: Model, recordings: Sequence[Recording], trials: Sequence[Trial]) -> frozenset[str]:
-    """Ids of the trials whose clip, near-copies included, was neither fitted to nor selected on in any session."""
+def unseen_trials(model: Model, recordings: Sequence[Recording], trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """The trials whose clip was neither fitted to nor selected on in any session.
+
+    An exact copy is known by its content wherever it was shown. A near-copy is found among the clips of
+    ``recordings``: hand in every session that the model was fitted to.
+    """
     seen = seen_clips(model)
-    clips: dict[str, Callable[[], Movie]] = {}
-    for recording in recordings:
-        for trial in recording.trials:
-            if trial.clip_id in seen:
-                clips.setdefault(trial.clip_id, lambda trial=trial: trial.movie)  # type: ignore[misc]
-    tested = {trial.clip_id: trial for trial in trials}
-    for clip_id, trial in tested.items():
-        clips.setdefault(clip_id, lambda trial=trial: trial.movie)  # type: ignore[misc]
-    copied = {clip for pair in near_copies(clips) for clip, other in _both(pair) if other in seen}
-    return frozenset(t.trial_id for t in trials if t.clip_id not in seen and t.clip_id not in copied)
+    # Every movie that the model saw, and every one asked about, once each.
+    shown = (trial for recording in recordings for trial in recording.trials if trial.clip_id in seen)
+    clips = {trial.clip_id: trial.reader.movie for trial in (*shown, *trials)}
+    copied = {clip for pair in near_copies(clips) for clip in (pair.first, pair.second) if _touches(pair, seen)}
+    return tuple(trial for trial in trials if trial.clip_id not in seen | copied)
 
 
-def _both(pair: Any) -> tuple[tuple[str, str], tuple[str, str]]:
-    return (pair.first, pair.second), (pair.second, pair.first)
+def _touches(pair: NearCopy, clips: frozenset[str]) -> bool:
+    return pair.first in clips or pair.second in clips
 
 
 def provenance(model: Model, recording: Recording, *, seed: int, command: str) -> dict[str, str]:
@@ -253,4 +270,5 @@ def expected_rates(encoder: Encoder, trials: Sequence[Trial]) -> list[tuple[Tria
 
 def _rate(encoder: Encoder, trial: Trial, movie: Movie) -> Response:
     with torch.no_grad():
-        return encoder(movie[None].to(encoder.device), trial.behavior[None].to(encoder.device))[0].cpu()
+        rates: Tensor = encoder(movie[None].to(encoder.device), trial.behavior[None].to(encoder.device))
+    return rates[0].cpu()

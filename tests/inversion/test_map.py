@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.worlds import LinearWorld
 
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.sensitivity import muted
 from cinecortex.seeds import Seed
-from tests.worlds import LinearWorld
 
 
 def invert(world: LinearWorld, **options):

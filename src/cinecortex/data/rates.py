@@ -42,15 +42,16 @@ def write_rates(path: Path | str, rates: Sequence[tuple[Trial, Response]], *, at
         },
         attrs={**attrs, "trial_ids": [trial.trial_id for trial, _ in rates]},
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("unfinished", "old"))
     try:
         with warnings.catch_warnings():
             # Zarr says that version 3 does not specify consolidated metadata yet; xarray warns when it is not there.
             warnings.simplefilter("ignore")
             dataset.to_zarr(unfinished, mode="w", zarr_format=3, consolidated=True)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(old)
         unfinished.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return path

@@ -8,6 +8,7 @@ import platform
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import xarray as xr
 import zarr
 import zarr.errors
 
-import cinecortex
 from cinecortex.data.faults import Fault
 from cinecortex.errors import WrongUse
 from cinecortex.reconstruction import Reconstruction
@@ -106,7 +106,7 @@ def _refuse(path: Path, results: Results, attrs: Mapping[str, Any]) -> None:
 
 def _versions() -> dict[str, str]:
     return {
-        "cinecortex": cinecortex.__version__,
+        "cinecortex": version("cinecortex"),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "zarr": zarr.__version__,

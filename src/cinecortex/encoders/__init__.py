@@ -1,0 +1,1 @@
+"""Forward models: from movie and behavior to the expected response of every neuron."""

@@ -71,7 +71,7 @@ class Encoder(nn.Module, ABC):
         return slice(min(self.memory - 1, frames - 1), frames)
 
     @property
-    def behavior_at_rest(self) -> Float[Tensor, "channel"]:
+    def behavior_at_rest(self) -> Float[Tensor, " channel"]:
         """Typical behavior, one number per channel; empty for an encoder without behavior."""
         return torch.zeros(0, device=self.device)
 

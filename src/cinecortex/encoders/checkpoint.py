@@ -80,9 +80,22 @@ def save_model(model: Model, folder: Path) -> None:
     write_tensors(temporary / "weights.safetensors", tensors)
     content = {"schema": SCHEMA, **model.facts, "sessions": sessions}
     (temporary / "encoder.json").write_text(json.dumps(content, indent=1))
+    _put_in_place(temporary, folder)
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    """Rename ``new`` to ``folder``; the older folder is deleted only once the new one stands in its place."""
+    aside = folder.with_name(folder.name + ".old.tmp")
     if folder.exists():
-        shutil.rmtree(folder)
-    temporary.replace(folder)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.replace(aside)
+    try:
+        new.replace(folder)
+    except BaseException:
+        if aside.exists():
+            aside.replace(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def load_model(folder: Path) -> Model:
@@ -102,13 +115,15 @@ def load_model(folder: Path) -> Model:
         raise BadData(f"{description} is not readable JSON ({error}); fit the encoder again.") from error
     except SafetensorError as error:
         raise BadData(f"{weights} is damaged ({error}); fit the encoder again.") from error
-    if content.get("schema") != SCHEMA or content.get("kind") != CompactEncoder.kind:
-        raise BadData(
-            f"{description} describes {content.get('schema')!r} {content.get('kind')!r}, which is unknown here."
-        )
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or content.get("kind") != CompactEncoder.kind:
+        found = (content.get("schema"), content.get("kind")) if isinstance(content, dict) else type(content).__name__
+        raise BadData(f"{description} describes {found!r}, which is unknown here; fit the encoder again.")
     sessions = {}
-    for number, stored in enumerate(content.pop("sessions")):
-        sessions[stored["session_id"]] = _session(stored, tensors, f"session{number}.", weights)
+    try:
+        for number, stored in enumerate(content.pop("sessions")):
+            sessions[stored["session_id"]] = _session(stored, tensors, f"session{number}.", weights)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadData(f"{description} lacks or misspells a part ({error!r}); fit the encoder again.") from error
     content.pop("schema")
     return Model(sessions, content)
 

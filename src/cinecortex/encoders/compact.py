@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.filtering import filter_in_time
 from cinecortex.tensors import Behaviors, Movies, Rates
 
 _POOL_GRID = (4, 6)
-Pairs = Float[Tensor, "batch pair neuron time"]
+Pairs = Float[Tensor, "pair neuron batch time"]
+Drive = Float[Tensor, "neuron batch time"]
 
 
 class CompactEncoder(Encoder):
@@ -48,6 +50,18 @@ class CompactEncoder(Encoder):
     """
 
     kind = "compact"
+    centre_px: Tensor
+    window_px: Tensor
+    behavior_mean: Tensor
+    behavior_std: Tensor
+    mean_luminance: Tensor
+    bump_basis: Tensor
+    analyse_rows: Tensor
+    analyse_columns: Tensor
+    blur_rows: Tensor
+    blur_columns: Tensor
+    rows_px: Tensor
+    columns_px: Tensor
 
     def __init__(
         self,
@@ -88,23 +102,23 @@ class CompactEncoder(Encoder):
         grid = (math.ceil(height / coarse), math.ceil(width / coarse))
         self.spatial = nn.Parameter(torch.zeros(pairs, 2, neurons, *grid))
         self.temporal = nn.Parameter(torch.zeros(pairs, 2, 2, neurons, bumps))  # pair, output p or q, filter
-        self.mixture = nn.Parameter(torch.full((5, neurons), -3.0))
+        self.mixture = nn.Parameter(torch.full((3, neurons), -3.0))
         self.pool_strength = nn.Parameter(torch.full((neurons,), 0.5))
         self.pool_weight = nn.Parameter(torch.zeros(neurons))
         self.smoothing = nn.Parameter(torch.zeros(neurons, smoothing_past + smoothing_future + 1))
         self.baseline = nn.Parameter(torch.full((neurons,), -3.0))
         self.gain = nn.Parameter(torch.zeros(neurons, len(self._arousal)))
-        # Not zero: bilinear interpolation has a kink there, and with it no gradient.
-        self.gaze_shift_px = nn.Parameter(torch.full((2, len(gaze)), 0.05))
+        self.gaze_shift_px = nn.Parameter(torch.zeros(2, len(gaze)))
 
+        self._frozen: tuple[object, Tensor] | None = None
         self.register_buffer("centre_px", torch.zeros(neurons, 2))
         self.register_buffer("window_px", torch.full((neurons,), 4.0))
         self.register_buffer("behavior_mean", torch.zeros(len(behavior_channels)))
         self.register_buffer("behavior_std", torch.ones(len(behavior_channels)))
         self.register_buffer("mean_luminance", torch.tensor(0.5))
         self.register_buffer("bump_basis", raised_cosine_bumps(bumps, filter_frames), persistent=False)
-        self.register_buffer("shrink_rows", shrink_matrix(height, grid[0]), persistent=False)
-        self.register_buffer("shrink_columns", shrink_matrix(width, grid[1]), persistent=False)
+        self.register_buffer("analyse_rows", _analysis(height, grid[0]), persistent=False)
+        self.register_buffer("analyse_columns", _analysis(width, grid[1]), persistent=False)
         self.register_buffer("blur_rows", blur_matrix(grid[0], blur_px / coarse), persistent=False)
         self.register_buffer("blur_columns", blur_matrix(grid[1], blur_px / coarse), persistent=False)
         self.register_buffer("rows_px", _centres(height, grid[0]), persistent=False)
@@ -116,13 +130,36 @@ class CompactEncoder(Encoder):
         return self.spatial.shape[2]
 
     @property
-    def behavior_at_rest(self) -> Float[Tensor, "channel"]:
+    def behavior_at_rest(self) -> Float[Tensor, channel]:
         """Mean behavior over the training clips."""
         return self.behavior_mean
 
-    def shrink(self, movies: Movies) -> Movies:
-        """The frames as the filters see them: mean luminance removed, at the resolution of the filters."""
-        return self.shrink_rows @ (movies - self.mean_luminance) @ self.shrink_columns.T
+    def look(self, movies: Movies, behaviors: Behaviors | None = None) -> Float[Tensor, "batch time column row"]:
+        """The frames as the filters see them: mean removed, at the resolution of the filters, moved by the gaze.
+
+        A frame is taken apart into its coarsest DCT-II coefficients and put together again at the places that the gaze
+        brings under the filters: the exact shift of a band-limited picture, differentiable in the gaze.
+
+        Args:
+            movies: Luminance 0..1.
+            behaviors: Standardised behavior; None looks straight ahead.
+        """
+        batch, time, height, width = movies.shape
+        # Products of two matrices rather than of batches of small ones: several times faster on a CPU.
+        by_row = (movies - self.mean_luminance).reshape(-1, width) @ self.analyse_columns.T
+        by_row = by_row.reshape(batch * time, height, -1).transpose(1, 2)
+        coefficients = by_row.reshape(-1, height) @ self.analyse_rows.T
+        coefficients = coefficients.reshape(batch * time, self.analyse_columns.shape[0], self.analyse_rows.shape[0])
+        if behaviors is None or not self._gaze:
+            rows = _synthesis(self.rows_px, height, self.analyse_rows.shape[0])
+            columns = _synthesis(self.columns_px, width, self.analyse_columns.shape[0])
+        else:
+            shift = (behaviors[..., self._gaze] @ self.gaze_shift_px.T).reshape(batch * time, 2)
+            rows = _synthesis(self.rows_px + shift[:, :1], height, self.analyse_rows.shape[0])
+            columns = _synthesis(self.columns_px + shift[:, 1:], width, self.analyse_columns.shape[0])
+        return (columns @ coefficients @ rows.transpose(-1, -2)).reshape(
+            batch, time, len(self.columns_px), len(self.rows_px)
+        )
 
     def filters(self) -> Float[Tensor, "pair two neuron height width"]:
         """The spatial filters as they meet the shrunken frame: blurred and windowed."""
@@ -136,62 +173,50 @@ class CompactEncoder(Encoder):
     def forward(self, movies: Movies, behaviors: Behaviors) -> Rates:
         """Expected responses, in the unit of the recording."""
         behaviors = (behaviors - self.behavior_mean) / self.behavior_std
-        drive = self._drive(*self.seen(self._follow_gaze(movies, behaviors)))
-        drive = drive / (1 + functional.softplus(self.pool_strength)[:, None] * self._pool(drive))
-        drive = drive * self._gain(behaviors)
-        rate = self._smooth(drive) + functional.softplus(self.baseline)[:, None] + 1e-4
-        return rate.transpose(1, 2)
+        drive = self._drive(*self.seen(movies, behaviors))
+        strength = functional.softplus(self.pool_strength)[:, None, None]
+        drive = drive / (1 + strength * self._pool(drive)) * self._gain(behaviors)
+        rate = self._smooth(drive) + (functional.softplus(self.baseline)[:, None, None] + 1e-4)
+        return rate.permute(1, 2, 0)
 
-    def _follow_gaze(self, movies: Movies, behaviors: Behaviors) -> Movies:
-        if not self._gaze:
-            return movies
-        shift = behaviors[..., self._gaze] @ self.gaze_shift_px.T  # batch time (row, column)
-        return shift_frames(movies, shift)
-
-    def _filter_in_time(self, projected: Float[Tensor, "batch pair two neuron time"]) -> tuple[Pairs, Pairs]:
-        time, lags = projected.shape[-1], self.bump_basis.shape[1]
-        kernel = self.temporal @ self.bump_basis  # pair output filter neuron lag
-        first = projected[..., :1]
-        length = _good_length(time + lags - 1)
-        spectrum = torch.fft.rfft(projected - first, n=length)
-        transfer = torch.fft.rfft(kernel, n=length)
-        gain = kernel.sum(-1, keepdim=True)
-        outputs = []
-        for output in range(2):
-            mixed = (spectrum * transfer[:, output]).sum(2)
-            steady = (first * gain[:, output]).sum(2)
-            outputs.append(torch.fft.irfft(mixed, n=length)[..., :time] + steady)
-        return outputs[0], outputs[1]
-
-    def seen(self, movies: Movies) -> tuple[Pairs, Pairs]:
+    def seen(self, movies: Movies, behaviors: Behaviors | None = None) -> tuple[Pairs, Pairs]:
         """The outputs ``p`` and ``q`` of each pair of filters in space and time, before any nonlinearity."""
-        pixels = self.shrink(movies).flatten(2)
-        filters = self.filters().flatten(0, 2).flatten(1)
-        # Time is last from here on: it is what the filters and the smoothing run along.
-        projected = torch.matmul(filters, pixels.transpose(1, 2))
-        return self._filter_in_time(projected.unflatten(1, self.spatial.shape[:3]))
+        pixels = self.look(movies, behaviors).flatten(2)
+        filters = self._flat_filters()
+        # Neuron, batch, time from here on: time last is what the filters run along, and every product is one product.
+        projected = filters @ pixels.flatten(0, 1).T
+        kernels = self.temporal @ self.bump_basis  # pair output filter neuron lag
+        filtered = filter_in_time(projected.reshape(*self.spatial.shape[:3], *movies.shape[:2]), kernels)
+        return filtered[:, 0], filtered[:, 1]
+
+    def _flat_filters(self) -> Float[Tensor, "filter pixel"]:
+        if self.spatial.requires_grad:
+            return self.filters().transpose(-1, -2).flatten(0, 2).flatten(1)
+        # A frozen encoder is asked hundreds of times in a row: its filters are made once for each state of its weights.
+        state = tuple((t.data_ptr(), t._version) for t in (self.spatial, self.centre_px, self.window_px))
+        if self._frozen is None or self._frozen[0] != state:
+            self._frozen = state, self.filters().transpose(-1, -2).flatten(0, 2).flatten(1)
+        return self._frozen[1]
 
     @staticmethod
-    def terms(p: Pairs, q: Pairs) -> tuple[Tensor, ...]:
-        """What the drive is a mixture of: rectified (both signs), half-squared, energy and its square root."""
-        first = p[:, 0]
-        on, energy = functional.relu(first), (p * p + q * q).sum(1)
-        return on, functional.relu(-first), on * on, energy, torch.sqrt(energy + 1e-2)
+    def terms(p: Pairs, q: Pairs) -> tuple[Drive, ...]:
+        """What the drive is a mixture of: half-rectified, half-squared, and the root of the energy."""
+        on = functional.relu(p[0])
+        return on, on * on, torch.sqrt((p * p + q * q).sum(0) + 1e-2)
 
-    def _drive(self, p: Pairs, q: Pairs) -> Float[Tensor, "batch neuron time"]:
-        weights = functional.softplus(self.mixture)[:, :, None]
-        drive = torch.zeros_like(p[:, 0])
-        for weight, term in zip(weights, self.terms(p, q), strict=True):
-            drive = drive + weight * term
+    def _drive(self, p: Pairs, q: Pairs) -> Drive:
+        rectified, squared, energy = functional.softplus(self.mixture)[:, :, None, None]
+        on, on_squared, root_energy = self.terms(p, q)
+        drive: Tensor = rectified * on + squared * on_squared + energy * root_energy
         return drive
 
-    def _pool(self, drive: Float[Tensor, "batch neuron time"]) -> Float[Tensor, "batch neuron time"]:
+    def _pool(self, drive: Drive) -> Drive:
         """Weighted mean drive of the neurons around each neuron, by way of a coarse grid of places on the screen."""
         weight = functional.softplus(self.pool_weight)
         gather, spread = self._pool_maps()
         gather = gather * weight
         gather = gather / gather.sum(1, keepdim=True).clamp_min(1e-6)
-        return spread @ (gather @ drive)
+        return (spread @ (gather @ drive.flatten(1))).reshape(drive.shape)
 
     def _pool_maps(self) -> tuple[Float[Tensor, "place neuron"], Float[Tensor, "neuron place"]]:
         (rows, columns), (height, width) = _POOL_GRID, self.frame_size
@@ -203,20 +228,16 @@ class CompactEncoder(Encoder):
         near = torch.exp(-0.5 * distance)
         return near.T, near / near.sum(1, keepdim=True).clamp_min(1e-6)
 
-    def _gain(self, behaviors: Behaviors) -> Float[Tensor, "batch neuron time"] | float:
+    def _gain(self, behaviors: Behaviors) -> Drive | float:
         if not self._arousal:
             return 1.0
         # Bounded, so that no excursion of running speed beyond the training data can run away with the rate.
-        return torch.exp(torch.tanh(self.gain @ behaviors[..., self._arousal].transpose(1, 2)))
+        drive = self.gain @ behaviors[..., self._arousal].flatten(0, 1).T
+        return torch.exp(torch.tanh(drive)).reshape(self.neurons, *behaviors.shape[:2])
 
-    def _smooth(self, drive: Float[Tensor, "batch neuron time"]) -> Float[Tensor, "batch neuron time"]:
-        time = drive.shape[-1]
+    def _smooth(self, drive: Drive) -> Drive:
         kernel = torch.softmax(self.smoothing, -1)
-        padded = functional.pad(drive, (self._past, self._future), mode="replicate")
-        length = _good_length(time + 2 * (self._past + self._future))
-        # Correlation rather than convolution: tap k of the kernel looks at frame t - past + k.
-        product = torch.fft.rfft(padded, n=length) * torch.fft.rfft(kernel, n=length).conj()
-        return torch.fft.irfft(product, n=length)[..., :time]
+        return filter_in_time(drive[None, None], kernel[None, None, None], future=self._future)[0, 0]
 
 
 def raised_cosine_bumps(bumps: int, frames: int) -> Float[Tensor, "bump lag"]:
@@ -229,7 +250,8 @@ def raised_cosine_bumps(bumps: int, frames: int) -> Float[Tensor, "bump lag"]:
     spacing = peaks[1] - peaks[0]
     phase = ((stretched[None] - peaks[:, None]) * math.pi / (2 * spacing)).clamp(-math.pi, math.pi)
     basis = (1 + torch.cos(phase)) / 2
-    return basis / basis.norm(dim=1, keepdim=True)
+    unit: Tensor = basis / basis.norm(dim=1, keepdim=True)
+    return unit
 
 
 def blur_matrix(size: int, sigma: float) -> Float[Tensor, "pixel pixel"]:
@@ -241,41 +263,19 @@ def blur_matrix(size: int, sigma: float) -> Float[Tensor, "pixel pixel"]:
     return weight / weight.sum(1, keepdim=True)
 
 
-def shrink_matrix(size: int, fewer: int) -> Float[Tensor, "coarse fine"]:
-    """Resampling along one axis by keeping the ``fewer`` coarsest DCT-II coefficients; a constant stays what it is."""
-    if fewer == size:
-        return torch.eye(size)
-    fine, coarse = (
-        torch.cos(math.pi / n * torch.outer(torch.arange(fewer, dtype=torch.float64), torch.arange(n) + 0.5))
-        for n in (size, fewer)
-    )
-    weight = torch.full((fewer, 1), 2.0, dtype=torch.float64)
+def _analysis(size: int, coefficients: int) -> Float[Tensor, "coefficient pixel"]:
+    """The coarsest DCT-II coefficients along one axis, scaled for `_synthesis`."""
+    phase = torch.outer(torch.arange(coefficients, dtype=torch.float64), torch.arange(size) + 0.5)
+    weight = torch.full((coefficients, 1), 2.0, dtype=torch.float64)
     weight[0] = 1.0
-    return (coarse.T @ (weight * fine) / size).float()
+    return (weight * torch.cos(math.pi / size * phase) / size).float()
 
 
-def _centres(size: int, fewer: int) -> Float[Tensor, "coarse"]:
+def _synthesis(position_px: Float[Tensor, "*frame place"], size: int, coefficients: int) -> Tensor:
+    """Values at any position from the coefficients of `_analysis`; beyond the border the picture is mirrored."""
+    order = torch.arange(coefficients, device=position_px.device, dtype=position_px.dtype)
+    return torch.cos(math.pi / size * (position_px[..., None] + 0.5) * order)
+
+
+def _centres(size: int, fewer: int) -> Float[Tensor, coarse]:
     return (torch.arange(fewer, dtype=torch.float32) + 0.5) * size / fewer - 0.5
-
-
-def shift_frames(movies: Movies, shift_px: Float[Tensor, "batch time two"]) -> Movies:
-    """Each frame as seen after the eye moved by ``shift_px`` (rows down, columns right), bilinear, edges repeated."""
-    batch, time, height, width = movies.shape
-    device, dtype = movies.device, movies.dtype
-    row = torch.arange(height, device=device, dtype=dtype) + shift_px[..., :1]
-    column = torch.arange(width, device=device, dtype=dtype) + shift_px[..., 1:]
-    return _interpolation(column, width, _interpolation(row, height, movies), along_width=True)
-
-
-def _interpolation(
-    position: Float[Tensor, "batch time size"], size: int, movies: Movies, along_width: bool = False
-) -> Movies:
-    """Linear interpolation along one axis as a batched product with hat functions: differentiable in both arguments."""
-    nodes = torch.arange(size, device=movies.device, dtype=movies.dtype)
-    hats = functional.relu(1 - (position.clamp(0, size - 1)[..., None] - nodes).abs())  # batch time to from
-    return movies @ hats.transpose(-1, -2) if along_width else hats @ movies
-
-
-def _good_length(length: int) -> int:
-    """The next length that is a multiple of 32 (fast for the FFT)."""
-    return math.ceil(length / 32) * 32

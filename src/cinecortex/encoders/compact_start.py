@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.encoders.compact import CompactEncoder
-from cinecortex.tensors import Behavior, Movie, Response
 
-Clip = tuple[Movie, Behavior, Response]
+Clip = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +22,15 @@ class _Dictionary:
     even: Float[Tensor, "pair pixel"]
     odd: Float[Tensor, "pair pixel"]
     centre_px: Float[Tensor, "pair two"]
-    size_px: Float[Tensor, "pair"]
+    size_px: Float[Tensor, pair]
 
 
 def _gabor_dictionary(encoder: CompactEncoder, sizes_px: Sequence[float]) -> _Dictionary:
     height, width = encoder.frame_size
     rows, columns = torch.meshgrid(encoder.rows_px, encoder.columns_px, indexing="ij")
-    even, odd, centres, sizes = [], [], [], []
+    even: list[Tensor] = []
+    odd: list[Tensor] = []
+    centres, sizes = [], []
     for size in sizes_px:
         step = max(1.0, 1.25 * size)
         places = torch.cartesian_prod(torch.arange(0.0, height, step), torch.arange(0.0, width, step))
@@ -57,16 +58,19 @@ def _candidate_kernels(frames: int, frame_rate_hz: float) -> Float[Tensor, "kern
 
     fast, slow = gamma(0.07), gamma(0.16)
     kernels = torch.stack([gamma(0.11), fast / fast.sum() - 0.8 * slow / slow.sum(), fast])
-    return kernels / kernels.norm(dim=1, keepdim=True)
+    unit: Tensor = kernels / kernels.norm(dim=1, keepdim=True)
+    return unit
 
 
 def _correlate(features: Float[Tensor, "frame feature"], responses: Float[Tensor, "frame neuron"]) -> Tensor:
     """Correlation of every feature with every response; the responses are standardised already."""
     features = features - features.mean(0)
-    return (features.T @ responses) / (features.norm(dim=0).clamp_min(1e-6)[:, None] * math.sqrt(len(responses)))
+    length = features.norm(dim=0).clamp_min(1e-6)[:, None] * math.sqrt(len(responses))
+    correlation: Tensor = features.T @ responses / length
+    return correlation
 
 
-def start(encoder: CompactEncoder, clips: Sequence[Clip], *, most_frames: int = 8_000) -> None:
+def start(encoder: CompactEncoder, clips: Sequence[Clip], *, most_frames: int = 6_000) -> None:
     """Set the parameters of ``encoder`` from the training clips, without any descent.
 
     Every neuron gets the Gabor pair and the temporal kernel that explain most of its variance, as a signed (linear)
@@ -134,7 +138,7 @@ def _filtered_frames(
     filtered: list[list[Tensor]] = [[] for _ in kernels]
     responses = []
     for movie, _, response in clips:
-        pixels = encoder.shrink(movie[None])[0].flatten(1)
+        pixels = encoder.look(movie[None])[0].transpose(1, 2).flatten(1)
         chosen = torch.arange(min(encoder.memory, len(movie) - 1), len(movie), stride)
         lags = chosen[:, None] - torch.arange(kernels.shape[1])
         for k, kernel in enumerate(kernels):
@@ -164,8 +168,10 @@ def _set_filters(
         side = (0, 1) if number % 2 else (1, 0)
         shift = (number + 1) // 2
         encoder.spatial[number].copy_(0.3 * encoder.spatial[0].roll((shift * side[0], shift * side[1]), (2, 3)))
-    # Least squares of the kernels on the bumps; p takes filter 1, q takes filter 2.
-    weights = torch.linalg.lstsq(encoder.bump_basis.T, kernels.T).solution.T[best.kernel]
+    # Least squares of the kernels on the bumps; p takes filter 1, q takes filter 2. In double precision, because the
+    # single-precision solver does not return the same bits twice.
+    bumps = encoder.bump_basis.double()
+    weights = torch.linalg.solve(bumps @ bumps.T, bumps @ kernels.double().T).T.float()[best.kernel]
     encoder.temporal.zero_()
     encoder.temporal[:, 0, 0] = weights
     encoder.temporal[:, 1, 1] = weights
@@ -174,24 +180,24 @@ def _set_filters(
     square, count = torch.zeros(encoder.neurons), 0
     for movie, _, _ in some:
         p, _ = encoder.seen(movie[None])
-        square, count = square + (p[0, 0] ** 2).sum(1), count + p.shape[-1]
+        square, count = square + (p[0, :, 0] ** 2).sum(1), count + p.shape[-1]
     scale = torch.sqrt(square / count).clamp_min(1e-6)
     encoder.spatial.div_(scale[:, None, None])
 
 
 def _set_mixture(encoder: CompactEncoder, clips: Sequence[Clip], *, steps: int = 300) -> None:
-    """Non-negative least squares of the responses on the five terms and a constant, all neurons at once."""
+    """Non-negative least squares of the responses on the three terms and a constant, all neurons at once."""
     some = clips[:: max(1, len(clips) // 24)][:24]
-    gram = torch.zeros(encoder.neurons, 6, 6)
-    cross = torch.zeros(encoder.neurons, 6)
+    gram = torch.zeros(encoder.neurons, 4, 4)
+    cross = torch.zeros(encoder.neurons, 4)
     for movie, _, response in some:
         known = torch.isfinite(response).all(1)
-        terms = torch.stack(encoder.terms(*encoder.seen(movie[None])), 0)[:, 0].permute(1, 0, 2)
+        terms = torch.stack([term[:, 0] for term in encoder.terms(*encoder.seen(movie[None]))], 1)
         features = torch.cat([terms, torch.ones_like(terms[:, :1])], 1)[:, :, known]
         gram += features @ features.transpose(1, 2)
         cross += (features @ response[known].T[:, :, None])[..., 0]
     scale = gram.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-6)
-    gram = gram / (scale[:, :, None] * scale[:, None, :]) + 0.02 * torch.eye(6)
+    gram = gram / (scale[:, :, None] * scale[:, None, :]) + 0.02 * torch.eye(4)
     cross = cross / scale
     weight = torch.zeros_like(cross)
     step = 1 / torch.linalg.eigvalsh(gram)[:, -1:]
@@ -199,7 +205,7 @@ def _set_mixture(encoder: CompactEncoder, clips: Sequence[Clip], *, steps: int =
         weight = (weight - step * ((gram @ weight[..., None])[..., 0] - cross)).clamp_min(0)
     weight = weight / scale
     smallest = 1e-3 * response.nanmean(0).clamp_min(1e-3)
-    mixture, baseline = weight[:, :5], weight[:, 5]
+    mixture, baseline = weight[:, :3], weight[:, 3]
     encoder.mixture.copy_(_inverse_softplus(torch.maximum(mixture, smallest[:, None]).T))
     encoder.baseline.copy_(_inverse_softplus(torch.maximum(baseline, smallest)))
 

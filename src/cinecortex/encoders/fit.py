@@ -21,9 +21,10 @@ from cinecortex.errors import BadData
 from cinecortex.metrics.responses import response_correlation
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Behavior, Movie, PerNeuron, Rates, Response
+from cinecortex.tensors import PerNeuron, Rates, Response
 
-Clip = tuple[Movie, Behavior, Response]
+Clip = tuple[Tensor, Tensor, Tensor]
+"""Movie, behavior and response of one trial; not named by shape, as clips of a sequence differ in length."""
 Progress = Callable[[int, int, str], None]
 """Called as ``progress(done, total, message)`` after every epoch."""
 
@@ -49,7 +50,7 @@ class FitSettings:
 class Fitted:
     """What a fit leaves beside the weights: the learning curve, as data."""
 
-    history: tuple[dict[str, float], ...]
+    history: tuple[dict[str, float | int], ...]
     ended: str
 
 
@@ -57,7 +58,7 @@ class TrialClips(Sequence[Clip]):
     """Trials as clips, read from their files at every access, so that memory does not grow with their number."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
-        self._trials = [trial for trial in trials]
+        self._trials = list(trials)
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -98,7 +99,8 @@ def fit_population(
 
     Args:
         encoder: Started already; changed in place.
-        train, select: Trials with responses; no clip may be in both.
+        train: Trials with responses to descend on.
+        select: Trials with responses to score on; no clip may be in both.
         settings: How to descend.
         seed: Orders the clips.
         state: Folder that holds the state after every epoch; a killed fit loses at most one.
@@ -132,7 +134,7 @@ class _Descent:
         self.accelerator = Accelerator()
         self.encoder = self.accelerator.prepare(encoder)
         self.optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
-        self.epoch, self.history = 0, list[dict[str, float]]()
+        self.epoch, self.history = 0, list[dict[str, float | int]]()
         self.best = _copy(encoder)
 
     @property
@@ -181,7 +183,7 @@ class _Descent:
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         folder.mkdir(parents=True, exist_ok=True)
-        # The tensors carry their epoch in the name: whichever instant the process dies at, state.json names a whole file.
+        # The tensors carry their epoch in the name: state.json names a whole file whenever the process dies.
         weights = folder / f"epoch{self.epoch}.safetensors"
         write_tensors(weights, tensors)
         content = {"epoch": self.epoch, "history": self.history, "settings": asdict(self.settings), "clips": self.clips}

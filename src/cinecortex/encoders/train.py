@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ from cinecortex.encoders.base import Encoder, ObservationModel
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.encoders.fit import FitSettings, Fitted, TrialClips, correlations, fit_population, predictions
-from cinecortex.errors import BadData
+from cinecortex.errors import BadData, WrongUse
 from cinecortex.metrics.residuals import correlation_time, dispersion
 from cinecortex.metrics.responses import fraction_of_ceiling, noise_ceiling
 from cinecortex.recording import Recording, Trial
@@ -70,7 +73,7 @@ class Compact:
 
 def fit_model(
     recordings: Sequence[Recording],
-    architecture: Compact = Compact(),  # noqa: B008 - frozen
+    architecture: Compact = Compact(),
     *,
     settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
     seed: Seed = Seed(0),  # noqa: B008 - frozen
@@ -90,23 +93,45 @@ def fit_model(
         architecture: What to fit.
         settings: How to descend.
         seed: Root of every random stream.
-        folds, select_fold: How many folds the training clips are dealt into, and which is set aside.
-        state: Folder for the state of an unfinished fit.
-        resume: Go on from ``state`` where it exists.
+        folds: How many folds the training clips are dealt into.
+        select_fold: Which of them is set aside to select on.
+        state: Folder for the state of an unfinished fit; what an earlier fit left there is deleted.
+        resume: Go on from ``state`` instead; the fit must be the very same.
         progress: Told after every epoch.
 
     Raises:
         BadData: there is nothing to fit to.
-        WrongUse: there are fewer distinct clips than folds.
+        WrongUse: there are fewer distinct clips than folds, or ``state`` was left by another fit.
     """
     roles = split(recordings, seed=seed / "split", folds=folds, select_fold=select_fold)
+    parts = {recording.session_id: _of_session(roles, recording.session_id) for recording in recordings}
+    for recording in recordings:
+        if not parts[recording.session_id].train or not parts[recording.session_id].select:
+            raise BadData(f"{recording.source} has too few training clips of its own to fit to and to select on.")
+    states = {
+        recording.session_id: _state_folder(state, recording, parts[recording.session_id], architecture, settings, seed)
+        for recording in recordings
+    }
+    if state is not None and state.exists():
+        if not resume:
+            shutil.rmtree(state)
+        elif not any(folder is not None and folder.exists() for folder in states.values()):
+            raise WrongUse(
+                f"{state} was left by a fit of other recordings, settings or another seed; repeat those to go on with "
+                "it, or leave out --resume to begin anew."
+            )
     sessions, facts = dict[str, Encoder](), []
     for recording in recordings:
-        own = _of_session(roles, recording.session_id)
-        if not own.train or not own.select:
-            raise BadData(f"{recording.source} has too few training clips of its own to fit to and to select on.")
+        own = parts[recording.session_id]
         encoder, fitted = _fit_session(
-            recording, own, architecture, settings, seed / recording.session_id, state, resume, progress
+            recording,
+            own,
+            architecture,
+            settings,
+            seed / recording.session_id,
+            states[recording.session_id],
+            resume,
+            progress,
         )
         sessions[recording.session_id] = encoder
         facts.append(_facts(recording, own, encoder, fitted))
@@ -124,7 +149,7 @@ def fit_model(
     )
 
 
-def fit(recording: Recording, architecture: Compact = Compact(), **options: Any) -> Encoder:  # noqa: B008 - frozen
+def fit(recording: Recording, architecture: Compact = Compact(), **options: Any) -> Encoder:
     """Fit an encoder to one session; the options are those of `fit_model`."""
     return fit_model([recording], architecture, **options).session(recording.session_id)
 
@@ -135,6 +160,17 @@ def _of_session(roles: Split, session_id: str) -> Split:
 
     dropped = tuple(drop for drop in roles.dropped if drop.trial.session_id == session_id)
     return Split(own(roles.train), own(roles.select), own(roles.test), dropped)
+
+
+def _state_folder(
+    state: Path | None, recording: Recording, own: Split, architecture: Compact, settings: FitSettings, seed: Seed
+) -> Path | None:
+    """Where the state of one session's fit lies: under a name that only the very same fit has."""
+    if state is None:
+        return None
+    trials = [[trial.trial_id for trial in role] for role in (own.train, own.select)]
+    plan = recording.fingerprint, asdict(architecture), asdict(settings), repr(seed), trials
+    return state / hashlib.blake2b(json.dumps(plan).encode(), digest_size=16).hexdigest()
 
 
 def _fit_session(
@@ -154,7 +190,7 @@ def _fit_session(
         own.select,
         settings=settings,
         seed=seed,
-        state=state / recording.fingerprint if state is not None else None,
+        state=state,
         resume=resume,
         progress=progress,
     )

@@ -54,7 +54,7 @@ def minimise(
         window: See ``tolerance_nats``.
         history: Number of past steps that shape the next one.
 
-    Source: Nocedal & Wright 2006, Numerical Optimization, algorithms 7.4 and 3.1.
+    Source: Nocedal & Wright 2006, Numerical Optimization, algorithms 7.4 (scaled by equation 7.20) and 3.1.
     """
     position = start.detach().clone()
     value, gradient = energy(position)
@@ -67,7 +67,9 @@ def minimise(
             pairs.clear()
             direction = -inverse_hessian * gradient
             slope = _dot(direction, gradient)
-        if slope == 0 or not math.isfinite(slope):
+        if not math.isfinite(slope):
+            return Minimum(position, value, count, tuple(trace), "the gradient is not a number")
+        if slope == 0:
             return Minimum(position, value, count, tuple(trace), "the gradient vanished")
         step, accepted = 1.0, False
         while count < evaluations:
@@ -108,6 +110,10 @@ def _two_loops(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]], inv
         direction = direction - weight * turned
         weights.append(weight)
     direction = inverse_hessian * direction
+    if pairs:
+        # Brought to the scale of the newest curvature: equation 7.20, the estimate standing for the identity.
+        _, turned, curvature = pairs[-1]
+        direction = direction * (curvature / _dot(turned, inverse_hessian * turned))
     for (moved, turned, curvature), weight in zip(pairs, reversed(weights), strict=True):
         direction = direction + (weight - _dot(turned, direction) / curvature) * moved
     return direction

@@ -14,8 +14,8 @@ from cinecortex.inversion.likelihoods import Likelihood, Poisson
 from cinecortex.inversion.priors import Prior, Spectral
 from cinecortex.inversion.problem import Problem
 from cinecortex.inversion.sensitivity import binned_fisher, population_mask
-from cinecortex.recording import Observation
 from cinecortex.reconstruction import Reconstruction
+from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
 

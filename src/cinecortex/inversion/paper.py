@@ -11,12 +11,12 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
-from cinecortex.inversion.map import default_prior
 from cinecortex.inversion.likelihoods import Poisson
+from cinecortex.inversion.map import default_prior
 from cinecortex.inversion.problem import check_fits
 from cinecortex.inversion.sensitivity import population_mask
-from cinecortex.recording import Observation
 from cinecortex.reconstruction import Reconstruction
+from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie
 
@@ -101,7 +101,7 @@ class _Descent:
     """The descent with one encoder, in gray levels 0..255."""
 
     def __init__(self, encoder: Encoder, observation: Observation, changes: Tensor, step_size: float) -> None:
-        device = encoder.device
+        device, dtype = encoder.device, encoder.dtype
         frames = observation.frames
         self.encoder, self.step_size, self.changes = encoder, step_size, changes.to(device)
         window = min(WINDOW_FRAMES, frames)
@@ -110,12 +110,12 @@ class _Descent:
             starts.append(frames - window)
         self.index = torch.tensor([[s + i for i in range(window)] for s in starts], device=device)
         self.frames_per_step = self.index.numel()
-        self.cover = torch.bincount(self.index.flatten(), minlength=frames).to(torch.float32)
+        self.cover = torch.bincount(self.index.flatten(), minlength=frames).to(dtype)
         known = torch.isfinite(observation.response) & observation.heard
         self.known = known.to(device)[self.index]
-        self.response = torch.nan_to_num(observation.response.to(device))[self.index]
-        self.behavior = observation.behavior.to(device)[self.index]
-        self.movie = torch.full((frames, *observation.frame_size), 127.5, device=device)
+        self.response = torch.nan_to_num(observation.response.to(device, dtype))[self.index]
+        self.behavior = observation.behavior.to(device, dtype)[self.index]
+        self.movie = torch.full((frames, *observation.frame_size), 127.5, device=device, dtype=dtype)
         self.momentum = torch.zeros_like(self.movie)
 
     def step(self, number: int) -> None:
@@ -131,7 +131,7 @@ class _Descent:
         rates = self.encoder(windows / 255, self.behavior).clamp_min(1e-6)
         loss = torch.where(self.known, rates - self.response * torch.log(rates), torch.zeros_like(rates)).sum()
         (gradient,) = torch.autograd.grad(loss, windows)
-        gradient = torch.where(self.changes, gradient, torch.zeros_like(gradient))
+        # The norm is of the whole window, as published; the mask is laid on the step.
         norm = gradient.flatten(1).norm(dim=1).clamp_min(1e-12)
         gradient = gradient / norm[:, None, None, None]
         total = torch.zeros_like(self.movie).index_add_(0, self.index.flatten(), gradient.flatten(0, 1))

@@ -37,10 +37,10 @@ class Problem:
 
     @cached_property
     def _data(self) -> tuple[Tensor, Tensor, Tensor]:
-        like = {"device": self.encoder.device, "dtype": self.encoder.dtype}
+        device, dtype = self.encoder.device, self.encoder.dtype
         observation = self.observation
-        heard = observation.heard.to(self.encoder.device)
-        return observation.response.to(**like), observation.behavior.to(**like)[None], heard
+        behavior = observation.behavior.to(device, dtype)[None]
+        return observation.response.to(device, dtype), behavior, observation.heard.to(device)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -48,7 +48,7 @@ class Problem:
         return (self.observation.frames, *self.observation.frame_size)
 
     def log_likelihood(self, movie: Movie) -> Tensor:
-        """log p(response | movie) in nats over the settled frames, up to a constant."""
+        """Log p(response | movie) in nats over the settled frames, up to a constant."""
         response, behavior, heard = self._data
         settled = self.encoder.settled(len(movie))
         rate = self.encoder(movie[None], behavior)[0]
@@ -94,5 +94,6 @@ def check_fits(encoder: Encoder, observation: Observation) -> None:
         )
     if abs(observation.frame_rate_hz - encoder.frame_rate_hz) > 1e-3:
         raise WrongUse(
-            f"the observation runs at {observation.frame_rate_hz:g} Hz, but the encoder at {encoder.frame_rate_hz:g} Hz."
+            f"the observation runs at {observation.frame_rate_hz:g} Hz, "
+            f"but the encoder at {encoder.frame_rate_hz:g} Hz."
         )

@@ -33,18 +33,26 @@ def dct(movie: Float[Tensor, "*batch time height width"]) -> Float[Tensor, "*bat
 
     Matrix products rather than FFTs: at 300 x 36 x 64 they are the faster of the two on a CPU, and exactly orthonormal.
     """
-    for axis in (-3, -2, -1):
-        matrix = _dct_matrix(movie.shape[axis], movie.dtype, movie.device)
-        movie = torch.movedim(torch.movedim(movie, axis, -1) @ matrix.T, -1, axis)
-    return movie
+    return _transform(movie, inverse=False)
 
 
 def inverse_dct(power: Float[Tensor, "*batch time height width"]) -> Float[Tensor, "*batch time height width"]:
     """Inverse (and transpose) of `dct`."""
-    for axis in (-3, -2, -1):
-        matrix = _dct_matrix(power.shape[axis], power.dtype, power.device)
-        power = torch.movedim(torch.movedim(power, axis, -1) @ matrix, -1, axis)
-    return power
+    return _transform(power, inverse=True)
+
+
+def _transform(movie: Tensor, *, inverse: bool) -> Tensor:
+    *batch, time, height, width = movie.shape
+
+    def matrix(size: int) -> Tensor:
+        forward = _dct_matrix(size, movie.dtype, movie.device)
+        return forward.T if inverse else forward
+
+    # One large product per axis: batches of small ones take several times as long on a CPU.
+    out = movie.reshape(-1, width) @ matrix(width).T
+    out = out.reshape(-1, height, width).transpose(1, 2).reshape(-1, height) @ matrix(height).T
+    out = out.reshape(-1, width, height).transpose(1, 2).reshape(*batch, time, height * width)
+    return (matrix(time) @ out).reshape(movie.shape)
 
 
 def frequency_bins(shape: tuple[int, int, int], bins: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,230 @@
+"""Quality against cost: `map`, the published recipe, a ridge decoder and two controls on the demo's recording.
+
+    python benchmarks/inversion.py --folder out/demo --out docs/results/inversion.md
+
+Makes the demo's recording and encoder where they are not there yet. Every method sees the same observations and (where
+it has one) the same encoder; scores count the pixels with mask >= 0.5 after the first second, over all unseen clips.
+The blur that `paper` is followed by is chosen on select clips, the ridge penalty too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from cinecortex import study
+from cinecortex.data import load
+from cinecortex.demo import TEST_TIER
+from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.checkpoint import Model, load_model, save_model
+from cinecortex.encoders.train import fit_model
+from cinecortex.inversion.map import MAP
+from cinecortex.inversion.paper import Paper
+from cinecortex.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
+from cinecortex.metrics.movies import movie_correlation
+from cinecortex.reconstruction import Reconstruction
+from cinecortex.recording import Recording, Trial
+from cinecortex.seeds import Seed
+from cinecortex.simulation.session import write_session
+
+BLURS = [(t, s) for t in (0.0, 1.0, 2.0, 3.0, 4.5) for s in (0.5, 1.0, 1.5, 2.0, 3.0)]
+SEED = Seed(0)
+METRICS = ("frame correlation", "structural similarity", "motion energy correlation")
+
+
+def prepare(folder: Path) -> tuple[Recording, Model]:
+    """The demo's recording and encoder; made exactly as `cinecortex demo` makes them where they are missing."""
+    if not (folder / "mouse").exists():
+        write_session(folder / "mouse", seed=SEED / "simulate", neurons=1000, clips=120)
+    recording = load(folder / "mouse")
+    if not (folder / "encoder").exists():
+        save_model(fit_model([recording], seed=SEED / "fit"), folder / "encoder")
+    return recording, load_model(folder / "encoder")
+
+
+class Watch:
+    """Scores the published recipe on the way, after the blur that ends it; flattering, as it looks at the truth."""
+
+    def __init__(self, truth: torch.Tensor, mask: torch.Tensor) -> None:
+        self.truth, self.mask = truth, mask
+        self.trace: list[tuple[int, float]] = []
+
+    def __call__(self, step: int, movie: torch.Tensor) -> None:
+        """Keep the score at some of the steps."""
+        if step in (10, 20, 50) or step % 100 == 0:
+            blurred = torch.from_numpy(gaussian_filter(movie.numpy(), 0.5))
+            self.trace.append((step, movie_correlation(blurred, self.truth, mask=self.mask)))
+
+
+def run_paper(
+    encoder: Encoder, trials: Sequence[Trial], mask: torch.Tensor, steps: int, cache: Path
+) -> tuple[study.Results, list[list[tuple[int, float]]]]:
+    """`paper` in full on every trial, one thread each, without its closing blur (that is applied by the caller).
+
+    Each answer is kept in ``cache``, so that a benchmark that was stopped goes on where it was.
+    """
+
+    def one(trial: Trial) -> tuple[Trial, Reconstruction, list[tuple[int, float]]]:
+        kept = cache / f"{trial.trial_id}.npz"
+        if kept.exists():
+            stored = np.load(kept, allow_pickle=False)
+            answer = Reconstruction(
+                movie=torch.from_numpy(stored["movie"]),
+                ended=f"all {steps} steps were made",
+                frame_passes=int(stored["frame_passes"]),
+                seconds=float(stored["seconds"]),
+            )
+            return trial, answer, [(int(step), float(value)) for step, value in stored["trace"]]
+        watch = Watch(trial.movie, mask)
+        answer = Paper(encoders=(encoder,), steps=steps, sigma=0.0, watch=watch)(trial.observe(), SEED)
+        arrays = {"movie": answer.movie.numpy(), "trace": np.array(watch.trace)}
+        np.savez(kept, **arrays, frame_passes=answer.frame_passes, seconds=answer.seconds)
+        best = max(watch.trace, key=lambda point: point[1])
+        print(f"  paper, trial {trial.trial_id}: {answer.seconds:.0f} s, best on its way {best}", flush=True)
+        return trial, answer, watch.trace
+
+    cache.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(one, trials))
+    return [(trial, answer) for trial, answer, _ in done], [trace for _, _, trace in done]
+
+
+def blurred(results: study.Results, blur: tuple[float, float]) -> study.Results:
+    """The same results after a Gaussian blur of these standard deviations in frames and pixels."""
+    time_sigma, space_sigma = blur
+    return [
+        (
+            trial,
+            Reconstruction(
+                movie=torch.from_numpy(gaussian_filter(answer.movie.numpy(), (time_sigma, space_sigma, space_sigma))),
+                ended=answer.ended,
+                frame_passes=answer.frame_passes,
+                seconds=answer.seconds,
+            ),
+        )
+        for trial, answer in results
+    ]
+
+
+def correlations(results: study.Results, mask: torch.Tensor) -> list[float]:
+    """Movie correlation of every clip."""
+    return [movie_correlation(answer.movie, trial.movie, mask=mask) for trial, answer in results]
+
+
+def main() -> None:
+    """Run everything and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("out/bench"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results/inversion.md"))
+    parser.add_argument("--paper-steps", type=int, default=1000)
+    parser.add_argument("--clips", type=int, default=10)
+    parser.add_argument("--select-clips", type=int, default=2)
+    options = parser.parse_args()
+
+    recording, model = prepare(options.folder)
+    encoder = model.session(recording.session_id)
+    test = recording.tier(TEST_TIER)[: options.clips]
+    select = study.trials_of(model, recording, "select")[: options.select_clips]
+    unseen = study.unseen_trials(model, [recording], test)
+    mapped = MAP(encoder=encoder)
+    mask = mapped.mask
+    invert = SEED / "invert"
+    results = {"map": study.invert_trials(mapped, test, seed=invert)}
+    print("map", np.mean(correlations(results["map"], mask)), flush=True)
+    for control in (study.shuffled_neurons, study.no_neurons):
+        inverter = study.Controlled(mapped, control)
+        results[inverter.name] = study.invert_trials(inverter, test, seed=invert)
+    began = time.perf_counter()
+    ridge = study.make_inverter("ridge", model, recording)
+    ridge_seconds = time.perf_counter() - began
+    results["ridge"] = study.invert_trials(ridge, test, seed=invert)
+    results["training mean"] = study.invert_trials(study.make_inverter("mean", model, recording), test, seed=invert)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two clips at a time, a thread each
+    weights = hashlib.blake2b((options.folder / "encoder" / "weights.safetensors").read_bytes(), digest_size=8)
+    cache = options.folder / f"paper-{weights.hexdigest()}-{options.paper_steps}"
+    chosen, _ = run_paper(encoder, select, mask, options.paper_steps, cache)
+    raw, traces = run_paper(encoder, test, mask, options.paper_steps, cache)
+    torch.set_num_threads(threads)
+    best_blur = max(BLURS, key=lambda blur: float(np.mean(correlations(blurred(chosen, blur), mask))))
+    results["paper, as published"] = blurred(raw, (0.5, 0.5))
+    results["paper, best blur of select clips"] = blurred(raw, best_blur)
+
+    scores = {name: study.score_results(name, found, mask=mask, encoder=encoder) for name, found in results.items()}
+    values = {name: score.values("movie correlation") for name, score in scores.items()}
+    lines = table(scores, values)
+    steps = [step for step, _ in traces[0]]
+    path = np.mean([[value for _, value in trace] for trace in traces], axis=0)
+    facts = [
+        f"Best blur of `paper` on {len(select)} select clips: sigma {best_blur[0]:g} frames, {best_blur[1]:g} px.",
+        "`paper` on its way (mean over clips): "
+        + ", ".join(f"{value:.3f} at step {step}" for step, value in zip(steps, path, strict=True))
+        + ".",
+        f"Ridge: penalty {ridge.penalty:g} of {ridge.penalties} chosen on select clips; {ridge_seconds:.0f} s to fit.",
+        f"{len(unseen)} of {len(test)} clips unseen. Mask: {int((mask >= 0.5).sum())} of {mask.numel()} pixels.",
+        f"`paper` makes {scores['paper, as published'].frame_passes / scores['map'].frame_passes:.0f} times as many "
+        "frame-passes as `map`. Its seconds are with one thread, two clips at a time; those of `map` with "
+        f"{threads} threads.",
+    ]
+    text = "\n".join(
+        ["# Inversion on the demo's recording", "", *machine(), "", *lines, "", *(f"- {f}" for f in facts), ""]
+    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(text)
+    (options.folder / "inversion.json").write_text(json.dumps(values, indent=1))
+    print(text)
+
+
+def table(scores: dict[str, study.MethodScores], values: dict[str, list[float]]) -> list[str]:
+    """One row per method, with the paired difference to `map`."""
+    lines = [
+        "| method | movie correlation | `map` minus it, paired | frame correlation | SSIM | motion energy "
+        "| frame-passes | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, score in scores.items():
+        difference = paired_difference(values["map"], values[name], seed=SEED / "paired")
+        cells = [
+            shown(bootstrap_mean(values[name], seed=SEED / "bootstrap")),
+            "" if name == "map" else shown(difference),
+            *(
+                shown(score.interval(m))
+                for m in ("frame correlation", "structural similarity", "motion energy correlation")
+            ),
+            f"{score.frame_passes:,.0f}",
+            f"{score.seconds:.1f}",
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    shuffled, silent = (values[name] for name in scores if name.startswith("map, "))
+    control = paired_difference(shuffled, silent, seed=SEED / "controls")
+    return [*lines, "", f"Shuffled neurons minus no neurons: {shown(control)}."]
+
+
+def shown(interval: Interval) -> str:
+    """Value and interval."""
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def machine() -> list[str]:
+    """Hardware and versions."""
+    return [
+        f"Machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, no accelerator; "
+        f"Python {platform.python_version()}, torch {torch.__version__}. Means over clips, 95 % bootstrap intervals.",
+        "",
+        "Command: `python benchmarks/inversion.py`",
+    ]
+
+
+if __name__ == "__main__":
+    main()
