@@ -178,7 +178,16 @@ def main() -> None:
         f"{threads} threads.",
     ]
     text = "\n".join(
-        ["# Inversion on the demo's recording", "", *machine(), "", *lines, "", *(f"- {f}" for f in facts), ""]
+        [
+            "# Inversion on the demo's recording",
+            "",
+            *machine("python benchmarks/inversion.py"),
+            "",
+            *lines,
+            "",
+            *(f"- {f}" for f in facts),
+            "",
+        ]
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)
@@ -216,13 +225,13 @@ def shown(interval: Interval) -> str:
     return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def machine() -> list[str]:
-    """Hardware and versions."""
+def machine(command: str) -> list[str]:
+    """Hardware, versions and the command."""
     return [
-        f"Machine: {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, no accelerator; "
+        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, no accelerator; "
         f"Python {platform.python_version()}, torch {torch.__version__}. Means over clips, 95 % bootstrap intervals.",
         "",
-        "Command: `python benchmarks/inversion.py`",
+        f"Command: `{command}`",
     ]
 
 

@@ -26,9 +26,9 @@ from cinecortex.recording import Recording
 from cinecortex.study import MASK_THRESHOLD
 from cinecortex.tensors import Mask, Movie
 
-FRAMES = 6
+FRAMES = 5
 SCALE = 4  # screen pixels for each pixel of the movie
-GAP, LEFT, TOP, BOTTOM = 6, 150, 62, 62
+GAP, LEFT, TOP, BOTTOM = 6, 36, 76, 104
 DPI = 100
 BLUE = "#0072b2"
 
@@ -89,30 +89,24 @@ def draw(clip: Clip, *, rank: int, count: int, neurons: int, frame_rate_hz: floa
         for column, frame in enumerate(chosen):
             left, bottom = LEFT + column * (wide + GAP), size[1] - TOP - (row + 1) * tall - row * GAP
             axes = figure.add_axes((left / size[0], bottom / size[1], wide / size[0], tall / size[1]))
-            axes.imshow(movie[frame], cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+            axes.imshow(movie[frame].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
             axes.add_collection(LineCollection(border, colors=BLUE, linewidths=1.6))
             axes.set_axis_off()
             if row == 0:
-                axes.set_title(f"{frame / frame_rate_hz:.2f} s", fontsize=12, pad=5)
-        figure.text(
-            (LEFT - 10) / size[0],
-            1 - (TOP + (row + 0.5) * tall + row * GAP) / size[1],
-            ("shown", "reconstructed")[row],
-            ha="right",
-            va="center",
-            fontsize=12,
-        )
+                axes.set_title(f"{frame / frame_rate_hz:.2f} s", fontsize=14, pad=5)
+        middle = 1 - (TOP + (row + 0.5) * tall + row * GAP) / size[1]
+        name = ("shown", "reconstructed")[row]
+        figure.text(LEFT / 2 / size[0], middle, name, rotation=90, ha="center", va="center", fontsize=14)
     animal = "SIMULATED mouse" if simulated else "recorded animal"
-    figure.text(
-        LEFT / size[0], 1 - 16 / size[1], f"{animal}, {neurons} neurons", fontsize=13, weight="bold", va="center"
-    )
+    place = LEFT / size[0], 1 - 20 / size[1]
+    figure.text(*place, f"{animal}, {neurons} neurons", fontsize=16, weight="bold", va="center")
     caption = (
-        f"Trial {clip.trial_id}: the median of {count} test clips by movie correlation (rank {rank} from the top), "
-        f"{clip.score:.2f}; the training mean scores {clip.baseline:.2f} on it.\n"
-        f"Scores count the pixels inside the blue line, where this population sees, after the first "
-        f"{BURN_IN / frame_rate_hz:g} s. One gray scale for both rows; contrast as it came out."
+        f"Trial {clip.trial_id}, the median of {count} test clips by movie correlation (rank {rank} from the top): it "
+        f"scores {clip.score:.2f},\nthe training mean {clip.baseline:.2f}. Scores count the pixels inside the blue "
+        f"line, where this population sees, after\nthe first {BURN_IN / frame_rate_hz:g} s. One gray scale for both "
+        "rows; contrast as it came out."
     )
-    figure.text(LEFT / size[0], 30 / size[1], caption, fontsize=11, va="center", linespacing=1.5)
+    figure.text(LEFT / size[0], (BOTTOM - 6) / 2 / size[1], caption, fontsize=14, va="center", linespacing=1.4)
     return figure
 
 

@@ -279,9 +279,9 @@ def invert(
     inverter = study.make_inverter(method, model, loaded)
     if shuffle_neurons:
         inverter = study.Controlled(inverter, study.shuffled_neurons)
+    facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
     with _progress(f"inverting by {inverter.name}", quiet=as_json) as report:
         results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
-    facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
     write_result(out, results, attrs={"method": inverter.name, **facts})
     forward = model.session(loaded.session_id)
     scores = study.score_results(inverter.name, results, mask=MAP(encoder=forward).mask.cpu(), encoder=forward)
@@ -424,22 +424,25 @@ def _print_json(content: Any) -> None:
 
 
 def _print_rows(title: str, rows: list[tuple[str, str]]) -> None:
-    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*row)
+    # Not as the table's own title, which would be broken to the table's width.
+    console.print(title, markup=False, highlight=False, soft_wrap=True)
     _print_table(table)
 
 
 def _print_scores(scores: list[MethodScores]) -> None:
     metrics = scores[0].metrics
-    table = Table(title="mean over clips [95 % interval]", title_justify="left", box=None)
+    table = Table(box=None)
     for name in ("method", "clips", *metrics, "frame-passes", "seconds"):
         table.add_column(name)
     for score in scores:
         cells = [str(score.interval(metric)) for metric in metrics]
         table.add_row(score.method, str(len(score.clips)), *cells, f"{score.frame_passes:,.0f}", f"{score.seconds:.1f}")
+    console.print("mean over clips [95 % interval]", markup=False, highlight=False)
     _print_table(table)
 
 

@@ -30,6 +30,7 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 """Opens a stage by its title and gives what reports its progress."""
 
 TEST_TIER = "final_test_main"
+CONTROL_CLIPS = 4
 TITLES = {
     "map": ("Reconstruction (map)", "from neural activity alone"),
     "mean": ("Training mean", "the same for every clip"),
@@ -113,7 +114,7 @@ def _invert(
     jobs = [
         (mapped, test),
         (study.make_inverter("mean", model, recording), test),
-        (study.Controlled(mapped, study.shuffled_neurons), test),
+        (study.Controlled(mapped, study.shuffled_neurons), test[:CONTROL_CLIPS]),
     ]
     if paper_steps:
         jobs.append((Paper(encoders=(encoder,), steps=paper_steps), test[:1]))

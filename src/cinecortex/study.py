@@ -254,7 +254,10 @@ class Controlled:
 
 def shuffled_neurons(observation: Observation, seed: Seed) -> Observation:
     """Every response is handed to another neuron; what is shared by all of them (such as contrast) stays."""
-    order = torch.randperm(observation.response.shape[1], generator=seed.torch())
+    # A single random cycle: of a random permutation one neuron, on average, would keep its own response.
+    cycle = torch.randperm(observation.response.shape[1], generator=seed.torch())
+    order = torch.empty_like(cycle)
+    order[cycle] = cycle.roll(1)
     return replace(observation, response=observation.response[:, order], heard=observation.heard[order])
 
 

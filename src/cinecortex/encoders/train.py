@@ -308,16 +308,21 @@ def _rounded(values: Tensor) -> list[float | None]:
 def _behavior_moments(trials: Sequence[Trial]) -> tuple[Tensor, Tensor]:
     behaviors = [trial.behavior for trial in trials]
     joined = torch.cat(behaviors)
+    if not joined.shape[1]:  # of nothing torch.std makes a warning
+        return joined.new_zeros(0), joined.new_ones(0)
+    std = (joined - joined.mean(0)).square().mean(0).sqrt()
     # A channel that never varies says nothing; its own unit keeps it harmless.
-    return joined.mean(0), torch.where(joined.std(0) > 0, joined.std(0), torch.ones(joined.shape[1]))
+    return joined.mean(0), torch.where(std > 0, std, torch.ones_like(std))
 
 
 def session_facts(model: Model, session_id: str) -> Mapping[str, Any]:
     """What the model's facts say about one session.
 
     Raises:
-        BadData: the model was not fitted to it.
+        BadData: the model was not fitted to it, or does not say how.
     """
     model.session(session_id)
-    facts: Mapping[str, Any] = next(f for f in model.facts["fitted"] if f["session_id"] == session_id)
-    return facts
+    for facts in model.facts.get("fitted", ()):
+        if facts["session_id"] == session_id:
+            return dict(facts)
+    raise BadData(f"the encoder.json of this encoder does not say how session {session_id!r} was fitted; fit it again.")

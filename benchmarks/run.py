@@ -1,0 +1,28 @@
+"""Every benchmark, one after another: `make bench`. Tables go to docs/results/.
+
+The inversion benchmark runs the published recipe in full on twelve clips and takes most of the time (about 50 minutes
+on two cores). It keeps what it has finished in out/bench, so it can be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RETINA = HERE.parent.parent / "shared" / "data" / "retina_white_noise.npz"
+
+
+def main() -> int:
+    """Run all; the exit code is 0 when all succeeded."""
+    jobs = [["encoder.py", *(["--retina", str(RETINA)] if RETINA.exists() else [])], ["inversion.py"]]
+    if RETINA.exists():
+        jobs.insert(1, ["retina.py", str(RETINA)])
+    else:
+        print(f"retina.py is left out: {RETINA.name} is not beside this checkout")
+    return max(subprocess.run([sys.executable, HERE / name, *rest], check=False).returncode for name, *rest in jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The demo, at a size that tells nothing about mice but everything about the wiring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from cinecortex.demo import run_demo
+from cinecortex.errors import WrongUse
+
+SIZE = {"neurons": 12, "clips": 9, "seconds": 1.5, "paper_steps": 2, "seed": 0}
+
+
+@contextmanager
+def silent(title: str) -> Iterator[object]:
+    yield lambda done, total, message: None
+
+
+def strict(path: Path) -> object:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("demo") / "out"
+    page, scores = run_demo(out, **SIZE, stage=silent)
+    assert page == out / "report.html"
+    assert [score.method for score in scores] == ["map", "mean", "map, shuffled neurons", "paper"]
+    return out
+
+
+def test_everything_is_written_and_nothing_is_left_over(demo):
+    names = sorted(path.name for path in demo.iterdir())
+    assert names == [
+        "demo.json", "encoder", "map.zarr", "map_shuffled_neurons.zarr", "mean.zarr", "mouse", "paper.zarr",
+        "report.html", "scores.json",
+    ]  # fmt: skip
+
+
+def test_ten_unseen_clips_were_inverted_and_one_by_the_published_recipe(demo):
+    scores = {entry["method"]: entry for entry in strict(demo / "scores.json")}
+    tested = set(scores["map"]["clips"])
+    assert len(tested) == 10
+    assert set(scores["mean"]["clips"]) == set(scores["map, shuffled neurons"]["clips"]) == tested
+    assert len(scores["paper"]["clips"]) == 1
+    assert scores["paper"]["mean"]["movie correlation"]["low"] is None
+    fitted = strict(demo / "encoder" / "encoder.json")["fitted"][0]["trials"]
+    assert not tested & {*fitted["train"], *fitted["select"]}
+    assert xr.open_zarr(demo / "map.zarr").sizes["trial"] == 10
+    assert xr.open_zarr(demo / "map.zarr").attrs["method"] == "map"
+
+
+def test_the_page_says_what_it_must(demo):
+    page = (demo / "report.html").read_text()
+    assert "The animal is a simulation." in page
+    assert "10 unseen clips" in page
+    tested = strict(demo / "scores.json")[0]["clips"]
+    assert all(f"Trial {trial_id}" in page for trial_id in tested)
+
+
+def test_a_folder_that_no_demo_wrote_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(WrongUse, match="no demo wrote"):
+        run_demo(tmp_path, **SIZE, stage=silent)
+    with pytest.raises(WrongUse, match="no demo wrote"):
+        run_demo(tmp_path / "thesis.tex", **SIZE, stage=silent)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
