@@ -199,6 +199,7 @@ def _summary_rows(summary: Any) -> list[tuple[str, str]]:
 def fit(
     recordings: RecordingsArgument,
     out: Annotated[Path, typer.Option("--out", help="Encoder folder to write.")],
+    encoder: Annotated[str, typer.Option(help="Architecture; there is one so far: compact.")] = "compact",
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="Folds of training clips; one is set aside for selection.")] = 8,
     select_fold: Annotated[int, typer.Option(min=0, help="Which fold is set aside.")] = 0,
@@ -211,11 +212,14 @@ def fit(
     from dataclasses import replace
 
     from cinecortex.encoders.checkpoint import save_model
+    from cinecortex.encoders.compact import CompactEncoder
     from cinecortex.encoders.fit import FitSettings
     from cinecortex.encoders.train import fit_model
     from cinecortex.seeds import Seed
 
     _refuse_output(out, out / "encoder.json")
+    if encoder != CompactEncoder.kind:
+        raise WrongUse(f"--encoder {encoder!r} is unknown; there is one architecture so far: {CompactEncoder.kind}.")
     loaded = _load(recordings, clip_frames, test_frames)
     settings = replace(FitSettings(), epochs=epochs) if epochs is not None else FitSettings()
     state = out.with_name(out.name + ".unfinished")

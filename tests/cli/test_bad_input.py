@@ -14,9 +14,10 @@ import av
 import jaxtyping
 import numpy as np
 import pytest
+from tests.data.sessions import NEURONS, TIERS, write_session
+
 from cinecortex.errors import BadData
 from cinecortex.stimuli.video import read_video
-from tests.data.sessions import NEURONS, TIERS, write_session
 
 NAME = "Sitzung Ä 1"
 VIDEO, RESPONSE = "data/videos/1.npy", "data/responses/1.npy"

@@ -74,7 +74,7 @@ class CompactEncoder(Encoder):
         bumps: int = 7,
         smoothing_past: int = 8,
         smoothing_future: int = 3,
-        pairs: int = 2,
+        pairs: int = 1,
         coarse: int = 1,
         blur_px: float = 0.8,
     ) -> None:
@@ -130,7 +130,7 @@ class CompactEncoder(Encoder):
         return self.spatial.shape[2]
 
     @property
-    def behavior_at_rest(self) -> Float[Tensor, channel]:
+    def behavior_at_rest(self) -> Float[Tensor, "channel"]:
         """Mean behavior over the training clips."""
         return self.behavior_mean
 
@@ -277,5 +277,5 @@ def _synthesis(position_px: Float[Tensor, "*frame place"], size: int, coefficien
     return torch.cos(math.pi / size * (position_px[..., None] + 0.5) * order)
 
 
-def _centres(size: int, fewer: int) -> Float[Tensor, coarse]:
+def _centres(size: int, fewer: int) -> Float[Tensor, "coarse"]:
     return (torch.arange(fewer, dtype=torch.float32) + 0.5) * size / fewer - 0.5

@@ -22,7 +22,7 @@ class _Dictionary:
     even: Float[Tensor, "pair pixel"]
     odd: Float[Tensor, "pair pixel"]
     centre_px: Float[Tensor, "pair two"]
-    size_px: Float[Tensor, pair]
+    size_px: Float[Tensor, "pair"]
 
 
 def _gabor_dictionary(encoder: CompactEncoder, sizes_px: Sequence[float]) -> _Dictionary:

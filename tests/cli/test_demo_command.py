@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from cinecortex.demo import run_demo
-from cinecortex.errors import WrongUse
-
-SIZE = {"neurons": 12, "clips": 9, "seconds": 1.5, "paper_steps": 2, "seed": 0}
-
-
-@contextmanager
-def silent(title: str) -> Iterator[object]:
-    yield lambda done, total, message: None
+SIZE = ("--neurons", 12, "--clips", 9, "--seconds", 1.2, "--paper-steps", 2)
 
 
 def strict(path: Path) -> object:
@@ -29,11 +19,14 @@ def strict(path: Path) -> object:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
+def demo(run, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "out"
-    page, scores = run_demo(out, **SIZE, stage=silent)
-    assert page == out / "report.html"
-    assert [score.method for score in scores] == ["map", "mean", "map, shuffled neurons", "paper"]
+    ran = run("demo", "--out", out, *SIZE)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[-1] == f"The report is at {out / 'report.html'}"
+    assert [line.split("  ")[0].strip() for line in lines[-5:-1]] == ["map", "mean", "map, shuffled neurons", "paper"]
+    assert "\x1b" not in ran.out
     return out
 
 
@@ -66,10 +59,10 @@ def test_the_page_says_what_it_must(demo):
     assert all(f"Trial {trial_id}" in page for trial_id in tested)
 
 
-def test_a_folder_that_no_demo_wrote_is_refused(tmp_path):
+def test_a_folder_that_no_demo_wrote_is_refused(run, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(WrongUse, match="no demo wrote"):
-        run_demo(tmp_path, **SIZE, stage=silent)
-    with pytest.raises(WrongUse, match="no demo wrote"):
-        run_demo(tmp_path / "thesis.tex", **SIZE, stage=silent)
+    for out in (tmp_path, tmp_path / "thesis.tex"):
+        ran = run("demo", "--out", out, *SIZE)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(f"cinecortex: {out} holds something that no demo wrote")
     assert (tmp_path / "thesis.tex").read_text() == "mine"
