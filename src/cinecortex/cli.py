@@ -85,9 +85,6 @@ def _sentence(error: Exception) -> tuple[str, int]:
     """What to say about an error, and the exit code."""
     if isinstance(error, CinecortexError):
         return str(error), error.exit_code
-    if isinstance(error, BrokenPipeError):  # as in `cinecortex inspect ... | head`; nobody reads on
-        sys.stdout = None  # or Python would complain at exit
-        return "the program that read the output has gone.", 1
     # Typer brings its own copy of click along, or none: its usage errors are known by what they can do.
     if hasattr(error, "format_message"):
         context = getattr(error, "ctx", None)

@@ -166,7 +166,7 @@ def _page(story: _Story, command: str) -> Page:
             f"From {len(recording.neurons)} simulated neurons, map reaches a movie correlation of {best.value:.2f} "
             f"[{best.low:.2f}, {best.high:.2f}] on {len(unseen)} unseen clips, inside the part of the screen that the "
             f"population sees; with the neurons shuffled it reaches {shuffled.value:.2f} "
-            f"[{shuffled.low:.2f}, {shuffled.high:.2f}]. The animal is a simulation."
+            f"[{shuffled.low:.2f}, {shuffled.high:.2f}] on {shuffled.n} of them. The animal is a simulation."
         ),
         simulated=recording.simulated,
         clips=views,
@@ -182,6 +182,9 @@ def _page(story: _Story, command: str) -> Page:
             "encoder's sensitivity, before any test clip was inverted.",
             "Response correlation compares the recording with the responses that the encoder expects of the "
             "reconstruction. An inversion that fits noise scores high there: it is no sign of a good movie.",
+            "The noise ceiling is estimated from repeated clips. What gaze and running change between repeats counts "
+            "as noise there, but an encoder that is told both can explain it: the fraction of the ceiling is an upper "
+            "bound.",
             "The contrast of the reconstructions is as it came out; nothing was matched to the true movie.",
         ),
         scored_pixels=mask >= MASK_THRESHOLD,
@@ -239,13 +242,15 @@ def _encoder_facts(model: Model, recording: Recording) -> dict[str, str]:
         "correlation with single trials (select clips)": f"{facts['scores']['select']['mean_correlation']:.3f}",
     }
     if repeats:
-        found["fraction of the noise ceiling (repeated, unseen clips)"] = f"{repeats['mean_fraction_of_ceiling']:.2f}"
+        found["fraction of the noise ceiling estimated from repeats (flattering, see notes)"] = (
+            f"{repeats['mean_fraction_of_ceiling']:.2f}"
+        )
     return found
 
 
 def _figures(story: _Story) -> tuple[Figure, ...]:
     facts = session_facts(story.model, story.recording.session_id)
-    by_clip = {score.method: score.values("movie correlation") for score in story.scores if len(score.clips) > 1}
+    by_clip = {score.method: _by_trial(score, story.test) for score in story.scores if len(score.clips) > 1}
     means = {score.method: score.interval("movie correlation") for score in story.scores if len(score.clips) > 1}
     over = {
         score.method: torch.tensor([clip.over_masks for clip in score.clips]).nanmean(0).tolist()
@@ -283,6 +288,12 @@ def _figures(story: _Story) -> tuple[Figure, ...]:
             )
         )
     return tuple(drawn)
+
+
+def _by_trial(score: MethodScores, trials: Sequence[Trial]) -> list[float]:
+    """Movie correlation on each trial; NaN where the method was not run on it."""
+    found = {clip.trial_id: clip.values["movie correlation"] for clip in score.clips}
+    return [found.get(trial.trial_id, float("nan")) for trial in trials]
 
 
 def _write_json(path: Path, content: object) -> None:

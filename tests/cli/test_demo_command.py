@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-SIZE = ("--neurons", 12, "--clips", 9, "--seconds", 1.2, "--paper-steps", 2)
+SIZE = ("--neurons", 12, "--clips", 9, "--seconds", 1.5, "--paper-steps", 2)
 
 
 def strict(path: Path) -> object:
@@ -42,7 +42,8 @@ def test_ten_unseen_clips_were_inverted_and_one_by_the_published_recipe(demo):
     scores = {entry["method"]: entry for entry in strict(demo / "scores.json")}
     tested = set(scores["map"]["clips"])
     assert len(tested) == 10
-    assert set(scores["mean"]["clips"]) == set(scores["map, shuffled neurons"]["clips"]) == tested
+    assert set(scores["mean"]["clips"]) == tested
+    assert set(scores["map, shuffled neurons"]["clips"]) < tested
     assert len(scores["paper"]["clips"]) == 1
     assert scores["paper"]["mean"]["movie correlation"]["low"] is None
     fitted = strict(demo / "encoder" / "encoder.json")["fitted"][0]["trials"]

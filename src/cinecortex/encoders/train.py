@@ -228,7 +228,9 @@ class EncoderScores:
 
     Attributes:
         correlation: Single-trial correlation of rate and response, ``neuron``.
-        ceiling: What the true rate would reach, estimated from repeats, ``neuron``, or None without repeats.
+        ceiling: What the true rate would reach, estimated from repeats, ``neuron``, or None without repeats. Gaze and
+            arousal differ between repeats and count as noise here, so an encoder that is told of them can come closer
+            to this ceiling than to the true one, and beyond it.
         trials: How many trials were scored.
     """
 
