@@ -52,6 +52,7 @@ def test_with_no_neuron_heard_the_answer_is_the_prior_mean():
     world = LinearWorld.make(Seed(1))
     found = invert(replace(world, observation=muted(world.observation))).movie
     np.testing.assert_allclose(found.numpy(), 0.5, atol=1e-9)
+    assert float(found.std()) == 0.0  # not nearly uniform: what is left of a random start would correlate by chance
 
 
 def test_same_seed_same_bits_and_the_end_does_not_depend_on_the_start():
