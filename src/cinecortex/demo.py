@@ -32,7 +32,7 @@ Stage = Callable[[str], AbstractContextManager[Progress]]
 TEST_TIER = "final_test_main"
 CONTROL_CLIPS = 4
 TITLES = {
-    "map": ("Reconstruction (map)", "from neural activity alone"),
+    "map": ("Reconstruction (map)", "from the responses, with gaze and arousal known"),
     "mean": ("Training mean", "the same for every clip"),
     "paper": ("Published recipe (paper)", "as published, one encoder"),
 }
@@ -148,7 +148,7 @@ def _page(story: _Story, command: str) -> Page:
     shuffled = next(s for s in story.scores if "shuffled" in s.method).interval("movie correlation")
     unseen = study.unseen_trials(story.model, [recording], story.test)
     order = torch.randperm(len(story.test), generator=(story.root / "clip order").torch()).tolist()
-    views = tuple(_view(story, index, story.test[index] in unseen) for index in order)
+    views = tuple(_view(story, n, index, story.test[index] in unseen) for n, index in enumerate(order, 1))
     metrics = ("movie correlation", "frame correlation", "structural similarity", "full-field movie correlation")
     rows = tuple(
         ScoreRow(
@@ -191,7 +191,7 @@ def _page(story: _Story, command: str) -> Page:
     )
 
 
-def _view(story: _Story, index: int, unseen: bool) -> ClipView:
+def _view(story: _Story, number: int, index: int, unseen: bool) -> ClipView:
     trial = story.test[index]
     truth = trial.movie
     panels = [Panel("True movie", truth, "what was on the screen")]
@@ -208,7 +208,7 @@ def _view(story: _Story, index: int, unseen: bool) -> ClipView:
             values[:BURN_IN] = float("nan")
             traces.append(Trace(score.method, "frame correlation", values))
     return ClipView(
-        clip_label=f"Trial {trial.trial_id}",
+        clip_label=f"Clip {number}",
         trial_id=trial.trial_id,
         unseen=unseen,
         panels=tuple(panels),

@@ -57,7 +57,7 @@ def test_the_page_says_what_it_must(demo):
     assert "The animal is a simulation." in page
     assert "10 unseen clips" in page
     tested = strict(demo / "scores.json")[0]["clips"]
-    assert all(f"Trial {trial_id}" in page for trial_id in tested)
+    assert all(f'"trial": "{trial_id}"' in page for trial_id in tested)
 
 
 def test_a_folder_that_no_demo_wrote_is_refused(run, tmp_path):
