@@ -41,7 +41,7 @@ class CompactEncoder(Encoder):
             sampled slower than the movie and interpolated does.
         pairs: Pairs of filters per neuron; those after the first add to the energy only.
         coarse: The filters look at a frame of this many times fewer pixels along each axis, brought there by leaving
-            out the finer DCT coefficients. 2 is right for mice at 36x64 px, whose cells do not see finer detail.
+            out the finer DCT coefficients. 2 leaves out what lies above 0.25 cycles per pixel.
         blur_px: Standard deviation of the blur that every spatial filter is passed through, in pixels of the frame;
             it makes neighbouring pixels share what they learn.
 
