@@ -15,19 +15,40 @@ from cinecortex.tensors import Behaviors, Movies, PerNeuron, Rates
 
 
 @dataclass(frozen=True, eq=False)
-class ObservationModel:
-    """How recorded responses scatter around the rate, per neuron; measured on clips held out from the fit.
+class SharedGain:
+    """Slow gains that many neurons share: arousal, attention, drift, and what the encoder gets wrong for all alike.
 
-    Deconvolved calcium is over-dispersed and correlated in time. The Poisson log-likelihood of neuron ``n`` is
-    therefore tempered by ``1 / (dispersion_n * correlation_time_n)``.
+    The response of neuron ``n`` scatters around ``rate_n * exp(sum over k of loading_nk * f_k(t))``, where each factor
+    ``f_k`` is a stationary first-order autoregression of unit variance.
 
     Attributes:
-        dispersion: Residual variance over rate, ``neuron``.
-        correlation_time: ``1 + 2 * sum of the residual autocorrelation``, in frames, ``neuron``.
+        loading: Change of the log-rate per unit of each factor, ``neuron factor``.
+        correlation_time: ``1 + 2 * sum of the autocorrelation`` of each factor, in frames, ``factor``.
+
+    Sources: Goris, Movshon & Simoncelli 2014, Nat Neurosci 17:858; Rabinowitz et al. 2015, eLife 4:e08998.
+    """
+
+    loading: Float[Tensor, "neuron factor"]
+    correlation_time: Float[Tensor, " factor"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObservationModel:
+    """How recorded responses scatter around the rate; measured on clips held out from the fit.
+
+    Deconvolved calcium is over-dispersed and correlated in time. The Poisson log-likelihood of neuron ``n`` is
+    therefore tempered by ``1 / (dispersion_n * correlation_time_n)``. What all neurons do together is counted once
+    rather than once per neuron: see `SharedGain`.
+
+    Attributes:
+        dispersion: Residual variance over rate, ``neuron``; without the shared gain, where there is one.
+        correlation_time: ``1 + 2 * sum of the residual autocorrelation``, in frames, ``neuron``; likewise.
+        shared_gain: What the neurons share, or None where nothing shared was found.
     """
 
     dispersion: PerNeuron
     correlation_time: PerNeuron
+    shared_gain: SharedGain | None = None
 
     @property
     def temper(self) -> PerNeuron:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from cinecortex.encoders.base import Encoder, ObservationModel
+from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain
 from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.errors import BadData
 from cinecortex.stimuli.spectrum import MovieStatistics
@@ -69,6 +69,10 @@ def save_model(model: Model, folder: Path) -> None:
         if encoder.observation_model is not None:
             tensors[prefix + "dispersion"] = encoder.observation_model.dispersion
             tensors[prefix + "correlation_time"] = encoder.observation_model.correlation_time
+            shared = encoder.observation_model.shared_gain
+            if shared is not None:
+                tensors[prefix + "shared_loading"] = shared.loading
+                tensors[prefix + "shared_correlation_time"] = shared.correlation_time
         statistics = encoder.movie_statistics
         sessions.append(
             {
@@ -144,8 +148,11 @@ def _session(stored: dict[str, Any], tensors: dict[str, Tensor], prefix: str, so
     except RuntimeError as error:
         raise BadData(f"{source} does not fit the settings beside it; fit the encoder again.") from error
     if prefix + "dispersion" in tensors:
+        shared = None
+        if prefix + "shared_loading" in tensors:
+            shared = SharedGain(tensors[prefix + "shared_loading"], tensors[prefix + "shared_correlation_time"])
         encoder.observation_model = ObservationModel(
-            tensors[prefix + "dispersion"], tensors[prefix + "correlation_time"]
+            tensors[prefix + "dispersion"], tensors[prefix + "correlation_time"], shared
         )
     if stored["movie_statistics"] is not None:
         encoder.movie_statistics = MovieStatistics.from_json(stored["movie_statistics"])

@@ -19,6 +19,7 @@ from cinecortex.encoders.base import Encoder, ObservationModel
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.encoders.fit import FitSettings, Fitted, TrialClips, correlations, fit_population, predictions
+from cinecortex.encoders.shared_gain import measure_shared_gain, without_shared_gain
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.metrics.residuals import correlation_time, dispersion
 from cinecortex.metrics.responses import fraction_of_ceiling, noise_ceiling
@@ -196,19 +197,27 @@ def _fit_session(
     )
     encoder.eval()
     encoder.movie_statistics = measure_movies(trial.movie for trial in own.train)
-    encoder.observation_model = measure_observation_model(encoder, own.select)
+    encoder.observation_model = measure_observation_model(encoder, own.select, own.train)
     return encoder, fitted
 
 
-def measure_observation_model(encoder: Encoder, held_out: Sequence[Trial]) -> ObservationModel:
-    """Dispersion and correlation time of each neuron's residuals on clips that were not fitted to.
+def measure_observation_model(
+    encoder: Encoder, held_out: Sequence[Trial], fitted: Sequence[Trial] = ()
+) -> ObservationModel:
+    """Dispersion, correlation time and shared gain of the residuals on clips that were not fitted to.
 
-    A few clips of a quiet neuron measure neither well. Both are drawn towards their median over the population, with
-    the weight of as many responses as one clip holds at the median rate, so that no neuron is believed without limit.
+    A few clips of a quiet neuron measure neither dispersion nor correlation time well. Both are drawn towards their
+    median over the population, with the weight of as many responses as one clip holds at the median rate, so that no
+    neuron is believed without limit.
+
+    Args:
+        encoder: The fitted encoder.
+        held_out: Trials of clips that were not fitted to.
+        fitted: Trials that were fitted to, in which the directions of shared gains are looked for (in at most 60 of
+            them); without any no shared gain is measured.
     """
     pairs = list(predictions(encoder, held_out))
-    rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
-    evidence = torch.cat(responses).nan_to_num().sum(0).double()
+    evidence = torch.cat([response for _, response in pairs]).nan_to_num().sum(0).double()
     weight = evidence / (evidence + evidence.median().clamp_min(1e-9) / len(pairs))
 
     def shrunk(measured: Tensor) -> Tensor:
@@ -216,10 +225,19 @@ def measure_observation_model(encoder: Encoder, held_out: Sequence[Trial]) -> Ob
         known = torch.where(torch.isfinite(measured), measured, typical)
         return (weight * known.log() + (1 - weight) * typical.log()).exp().float()
 
-    return ObservationModel(
-        dispersion=shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
-        correlation_time=shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
-    )
+    def spread(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
+        return (
+            shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
+            shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
+        )
+
+    scatter, lasting = spread(pairs)
+    shown = list(predictions(encoder, fitted[:: max(1, len(fitted) // 60)]))
+    shared = measure_shared_gain(shown, pairs, scatter, lasting)
+    if shared is not None:
+        scatter, lasting = spread(without_shared_gain(pairs, shared, scatter))
+    return ObservationModel(scatter, lasting, shared)
 
 
 @dataclass(frozen=True, eq=False)
