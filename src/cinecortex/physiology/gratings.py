@@ -124,8 +124,8 @@ def _refuse(directions: int, spatial: Sequence[float], temporal: Sequence[float]
             raise WrongUse(f"{name} frequencies must be positive and rise, each named once, not {tuple(values)}.")
     if max(temporal) >= frame_rate_hz / 2:
         raise WrongUse(
-            f"a grating of {max(temporal):g} Hz has no direction at {frame_rate_hz:g} frames per second; choose temporal "
-            f"frequencies below {frame_rate_hz / 2:g} Hz, half the frame rate."
+            f"a grating of {max(temporal):g} Hz has no direction at {frame_rate_hz:g} frames per second; choose "
+            f"temporal frequencies below {frame_rate_hz / 2:g} Hz, half the frame rate."
         )
     if max(spatial) >= 0.5:
         raise WrongUse(
@@ -171,4 +171,5 @@ def _harmonics(frames: int, cycles_per_frame: float) -> Float[Tensor, "part time
     """
     phase = 2 * math.pi * cycles_per_frame * torch.arange(frames, dtype=torch.float64)
     columns = [torch.ones_like(phase), phase.cos(), phase.sin(), (2 * phase).cos(), (2 * phase).sin()]
-    return torch.linalg.pinv(torch.stack(columns, 1))[:3]
+    inverse: Tensor = torch.linalg.pinv(torch.stack(columns, 1))
+    return inverse[:3]

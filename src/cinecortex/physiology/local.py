@@ -41,17 +41,17 @@ def show_gratings_nearby(
     known = torch.where(torch.isfinite(centre_px), centre_px, middle)
     nearest = torch.cdist(known, places).argmin(1)
     row, column = torch.arange(float(height)), torch.arange(float(width))
-    kept: GratingResponses | None = None
-    for place in nearest.unique().tolist():
+    parts = []
+    for place in sorted(set(nearest.tolist())):
         down = torch.exp(-0.5 * ((row - places[place, 0]) / aperture_px) ** 2)
         across = torch.exp(-0.5 * ((column - places[place, 1]) / aperture_px) ** 2)
         shown = show_gratings(encoder, window=down[:, None] * across, **options)
-        if kept is None:
-            kept = replace(shown, mean=torch.zeros_like(shown.mean), modulation=torch.zeros_like(shown.modulation))
         here = nearest == place
-        kept.mean[here], kept.modulation[here] = shown.mean[here], shown.modulation[here]
-    assert kept is not None  # every neuron is nearest to some window
-    return kept
+        parts.append((here, shown.mean[here], shown.modulation[here]))
+    mean, modulation = torch.zeros_like(shown.mean), torch.zeros_like(shown.modulation)
+    for here, its_mean, its_modulation in parts:
+        mean[here], modulation[here] = its_mean, its_modulation
+    return replace(shown, mean=mean, modulation=modulation)
 
 
 def _lattice(size: int, spacing: float) -> Float[Tensor, " place"]:

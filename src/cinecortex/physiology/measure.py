@@ -138,7 +138,10 @@ def measure_physiology(
         encoder: Any encoder, fitted or wrapped.
         seed: Where the noise of the mapping comes from.
         movies: Noise movies of the mapping; see `map_receptive_fields`.
-        directions, spatial_cycles_per_px, temporal_hz, contrast: The gratings; see `show_gratings`.
+        directions: How many directions of drift; an even number.
+        spatial_cycles_per_px: Spatial frequencies, rising.
+        temporal_hz: Temporal frequencies, rising; by default those of 1, 2, 4 and 8 Hz that the frame rate can show.
+        contrast: Of the gratings.
         aperture_px: Standard deviation of a round window around the receptive field through which gratings are shown,
             so that surrounds are not; None shows them on the whole screen. The screen is covered by apertures one
             standard deviation apart and every neuron is judged by the nearest, at that many times the cost.

@@ -13,6 +13,7 @@ from cinecortex.tensors import PerNeuron
 
 _HARMONICS = 6
 _FINE = 720
+_EXCITED = 0.25
 
 PerDirection = Float[Tensor, "neuron direction"]
 
@@ -33,8 +34,8 @@ class Preferences:
             Mazurek et al. 2014, Front Neural Circuits 8:92).
         modulation_ratio: F1 over F0, F0 less the rate at gray, at the preferred grating: above 1 for simple cells,
             below for complex ones (Skottun et al. 1991, Vision Res 31:1079); infinite where only the modulation is
-            excited.
-        response: F0 less gray, or F1 where that is larger, at the preferred grating, in the unit of the rate.
+            excited. Smoothing in time, as by calcium, lowers it.
+        response: To the preferred grating, in the unit of the rate; see `excitation`.
     """
 
     direction_deg: PerNeuron
@@ -50,10 +51,12 @@ class Preferences:
 def excitation(responses: GratingResponses) -> PerGrating:
     """How strongly each grating excites each neuron, never negative.
 
-    F0 less the rate at gray; F1 for neurons whose strongest F1 exceeds their strongest F0, the custom for simple cells.
+    F0 less the rate at gray. F1 is customary for simple cells, but calcium, and encoders fitted to it, are smoothed in
+    time, which takes from F1 more the faster a grating drifts and leaves F0 alone. F1 therefore stands in only for
+    neurons whose strongest F0 is below a quarter of their strongest F1: those that modulate without being excited.
     """
     raised = (responses.mean - responses.gray[:, None, None, None]).clamp_min(0)
-    follows = responses.modulation.flatten(1).amax(1) > raised.flatten(1).amax(1)
+    follows = raised.flatten(1).amax(1) < _EXCITED * responses.modulation.flatten(1).amax(1)
     return torch.where(follows[:, None, None, None], responses.modulation, raised)
 
 

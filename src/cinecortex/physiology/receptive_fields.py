@@ -144,14 +144,14 @@ class _Flicker:
     def frames(self) -> int:
         return len(self.wave)
 
-    def locked(self, derivative: Float[Tensor, "spot time neuron"]) -> Tensor:
+    def locked(self, derivative: Float[Tensor, "spot counted neuron"]) -> Tensor:
         """Complex amplitude at the frequency of the flicker, ``spot neuron``."""
         return torch.einsum("stn,t->sn", derivative.to(torch.complex64), self.reference)
 
 
 def _derivative(
     encoder: Encoder, ground: Movie, spots: Float[Tensor, "spot height width"], flicker: _Flicker
-) -> Float[Tensor, "spot time neuron"]:
+) -> Float[Tensor, "spot counted neuron"]:
     change = _STEP * flicker.wave[:, None, None] * spots[:, None]
     more, less = rates_at_rest(encoder, torch.cat([ground + change, ground - change])).float().chunk(2)
     return (more - less)[:, flicker.counted] / (2 * _STEP)

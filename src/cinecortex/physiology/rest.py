@@ -26,4 +26,5 @@ def rates_at_rest(encoder: Encoder, movies: Movies) -> Rates:
     """Rates with behavior at rest throughout, on the CPU."""
     rest = encoder.behavior_at_rest.to(encoder.device, encoder.dtype)
     behaviors = rest.expand(*movies.shape[:2], -1)
-    return encoder(movies.to(encoder.device, encoder.dtype), behaviors).cpu()
+    rates: Rates = encoder(movies.to(encoder.device, encoder.dtype), behaviors)
+    return rates.cpu()
