@@ -128,11 +128,6 @@ def _peak(curve: Float[Tensor, "neuron frequency"], frequency: Float[Tensor, " f
     return peak.exp().float()
 
 
-def per_degree(frequency_cycles_per_px: PerNeuron, degrees_per_px: float) -> PerNeuron:
-    """Cycles per degree of visual angle."""
-    return frequency_cycles_per_px / degrees_per_px
-
-
 def apart_deg(first: Tensor, second: Tensor, *, period_deg: float) -> Tensor:
     """Difference of two angles on a circle of 180 (orientation) or 360 (direction) degrees, 0 to half of that."""
     return ((first - second + period_deg / 2) % period_deg - period_deg / 2).abs()

@@ -39,7 +39,7 @@ class ReceptiveFields:
             row column``. It sees linear and contrast-energy cells alike.
         linear: The part of that derivative that keeps its sign over movies, at the phase that holds most of it. It
             vanishes for a cell that responds alike to a movie and to its negative. Its overall sign is that of the
-            response within half a period of the flicker.
+            response between 50 ms before and 150 ms after the light.
         linear_share: Share of the energy that the linear part explains, 0 (energy cell) to 1 (linear cell), ``neuron``.
     """
 
@@ -158,9 +158,9 @@ def _derivative(
 
 
 def _at_main_phase(locked: Tensor) -> Float[Tensor, "spot neuron"]:
-    """The complex map turned to the phase that leaves most of it real, a delay of up to half a period."""
+    """The complex map turned to the phase that leaves most of it real, a lead of an eighth to a delay of 3/8 period."""
     phase = 0.5 * (locked**2).sum(0).angle()
-    phase = torch.where(phase > 0, phase - math.pi, phase)
+    phase = torch.where(phase > math.pi / 4, phase - math.pi, phase)
     return (locked * torch.exp(-1j * phase)).real
 
 
