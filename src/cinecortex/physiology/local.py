@@ -12,11 +12,16 @@ from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import WrongUse
-from cinecortex.physiology.gratings import GratingResponses, show_gratings
+from cinecortex.physiology.gratings import GratingResponses, Progress, show_gratings
 
 
 def show_gratings_nearby(
-    encoder: Encoder, centre_px: Float[Tensor, "neuron 2"], *, aperture_px: float, **options: Any
+    encoder: Encoder,
+    centre_px: Float[Tensor, "neuron 2"],
+    *,
+    aperture_px: float,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> GratingResponses:
     """Show gratings through round Gaussian windows and keep, of every neuron, the answer to the nearest window.
 
@@ -27,7 +32,8 @@ def show_gratings_nearby(
         encoder: Any encoder.
         centre_px: Row and column of every receptive field; a neuron without one (NaN) counts as central.
         aperture_px: Standard deviation of a window.
-        options: Of `show_gratings`.
+        progress: Told after every batch.
+        options: Others of `show_gratings`.
 
     Raises:
         WrongUse: the window has no size; and what `show_gratings` refuses.
@@ -42,16 +48,25 @@ def show_gratings_nearby(
     nearest = torch.cdist(known, places).argmin(1)
     row, column = torch.arange(float(height)), torch.arange(float(width))
     parts = []
-    for place in sorted(set(nearest.tolist())):
+    used = sorted(set(nearest.tolist()))
+    for number, place in enumerate(used):
         down = torch.exp(-0.5 * ((row - places[place, 0]) / aperture_px) ** 2)
         across = torch.exp(-0.5 * ((column - places[place, 1]) / aperture_px) ** 2)
-        shown = show_gratings(encoder, window=down[:, None] * across, **options)
+        shown = show_gratings(
+            encoder, window=down[:, None] * across, progress=_part(progress, number, len(used)), **options
+        )
         here = nearest == place
         parts.append((here, shown.mean[here], shown.modulation[here]))
     mean, modulation = torch.zeros_like(shown.mean), torch.zeros_like(shown.modulation)
     for here, its_mean, its_modulation in parts:
         mean[here], modulation[here] = its_mean, its_modulation
     return replace(shown, mean=mean, modulation=modulation)
+
+
+def _part(progress: Progress | None, number: int, of: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, total, message: progress(number * total + done, of * total, message)
 
 
 def _lattice(size: int, spacing: float) -> Float[Tensor, " place"]:

@@ -22,6 +22,25 @@ from cinecortex.physiology.receptive_fields import extent, map_receptive_fields
 from cinecortex.seeds import Seed
 from cinecortex.tensors import PerNeuron
 
+ORIENTED = 0.2
+"""Orientation selectivity (1 - circular variance) from which a neuron counts as oriented."""
+
+DIRECTIONAL = 1 / 3
+"""Direction selectivity from which a neuron counts as directional: twice as strong as in the opposite direction."""
+
+_SUMMED_UP = (
+    "radius_px",
+    "linear_share",
+    "orientation_selectivity",
+    "direction_selectivity",
+    "spatial_frequency_cycles_per_px",
+    "spatial_frequency_cycles_per_deg",
+    "temporal_frequency_hz",
+    "modulation_ratio",
+    "response",
+)
+"""Quantities whose median over neurons means something; that of a place or an angle does not."""
+
 
 @dataclass(frozen=True, eq=False)
 class Physiology:
@@ -95,12 +114,13 @@ class Physiology:
 
     def summary(self) -> dict[str, float | int | None]:
         """Medians over the neurons that have a value, and how many are selective."""
+        named = self.columns()
         return {
             "neurons": len(self.center_px),
             "oriented": int((self.orientation_selectivity >= ORIENTED).sum()),
             "directional": int((self.direction_selectivity >= DIRECTIONAL).sum()),
             "simple": int((self.modulation_ratio > 1).sum()),
-            **{f"median_{name}": _median(values) for name, values in self.columns().items() if "_deg" not in name},
+            **{f"median_{name}": _median(named[name]) for name in _SUMMED_UP if name in named},
         }
 
     def __repr__(self) -> str:
@@ -109,13 +129,6 @@ class Physiology:
             f"Physiology({told['neurons']} neurons: {told['oriented']} oriented, {told['directional']} directional, "
             f"{told['simple']} simple; median radius {told['median_radius_px']} px)"
         )
-
-
-ORIENTED = 0.2
-"""Orientation selectivity (1 - circular variance) from which a neuron counts as oriented."""
-
-DIRECTIONAL = 1 / 3
-"""Direction selectivity from which a neuron counts as directional: twice as strong as in the opposite direction."""
 
 
 def measure_physiology(
@@ -160,9 +173,11 @@ def measure_physiology(
         "temporal_hz": temporal_hz,
         "contrast": contrast,
         "batch_frames": batch_frames,
-        "progress": progress,
+        "progress": _half(progress, 1),
     }
-    mapped = map_receptive_fields(encoder, seed=seed, movies=movies, batch_frames=batch_frames, progress=progress)
+    mapped = map_receptive_fields(
+        encoder, seed=seed, movies=movies, batch_frames=batch_frames, progress=_half(progress, 0)
+    )
     place = extent(mapped)
     if aperture_px is None:
         responses = show_gratings(encoder, **options)
@@ -188,6 +203,13 @@ def write_table(physiology: Physiology, path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     temporary.replace(path)
+
+
+def _half(progress: Progress | None, number: int) -> Progress | None:
+    """One of two stages, told as percent of both."""
+    if progress is None:
+        return None
+    return lambda done, total, message: progress(50 * number + 50 * done // total, 100, message)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -21,12 +21,12 @@ Progress = Callable[[int, int, str], None]
 """Called as ``progress(done, total, message)``."""
 
 FLICKER_HZ = 2.5
-"""About where cells of mouse V1 respond best (Niell & Stryker 2008, J Neurosci 28:7520: 1 to 3 Hz)."""
+"""In the range that most cells of mouse V1 respond to (Niell & Stryker 2008, J Neurosci 28:7520)."""
 
 _PLACES = 600
 _COUNTED_SECONDS = 1.6
 _STEP = 0.05
-_THRESHOLD = 0.25
+_THRESHOLD = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +178,7 @@ class Extent:
 
 
 def extent(fields: ReceptiveFields) -> Extent:
-    """Centroid and spread of the amplitude (root energy) above a quarter of its peak.
+    """Centroid and spread of the amplitude (root energy) above 15 % of its peak.
 
     The threshold leaves out what normalisation spreads over the screen. What it takes from the spread of a Gaussian is
     known and given back.
