@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +67,7 @@ class Encoder(nn.Module, ABC):
         frame_rate_hz: Frames per second of the movies it takes.
         memory: A rate depends on at most this many frames up to and including its own; the first ``memory - 1`` rates
             of a movie rest on frames before its start and are left out of fits and scores.
+        causal: Whether it promises that no rate depends on a later frame.
         settings: The arguments it was made with, as JSON values.
         observation_model: How responses scatter around the rates, once measured.
         movie_statistics: Statistics of the training clips, once measured; the prior is made of them.
@@ -74,6 +77,7 @@ class Encoder(nn.Module, ABC):
     frame_size: tuple[int, int]
     frame_rate_hz: float
     memory: int
+    causal: bool = False
     settings: dict[str, Any]
     observation_model: ObservationModel | None = None
     movie_statistics: MovieStatistics | None = None
@@ -105,3 +109,15 @@ class Encoder(nn.Module, ABC):
     def dtype(self) -> torch.dtype:
         """Number format of the weights; movies and behavior must come in the same."""
         return next(self.parameters()).dtype
+
+
+@contextmanager
+def evaluating(encoder: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part of the encoder is left in the mode it was found in."""
+    modes = [(module, module.training) for module in encoder.modules()]
+    encoder.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
