@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from cinecortex.encoders.base import Encoder
-from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork, Inputs
+from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
 from cinecortex.encoders.dwiseneuro_fold import fold_core, fold_cortex
 from cinecortex.encoders.dwiseneuro_folded import folds
 from cinecortex.encoders.windows import Sliding
@@ -122,7 +122,7 @@ class DwiseNeuroEncoder(Encoder):
         values = [known.get(name, zero) for name in self.behavior_channels]
         return torch.stack(values) if values else self.behavior_mean.new_zeros(0)
 
-    def network_behaviors(self, behaviors: Behaviors) -> Behaviors:
+    def network_behaviors(self, behaviors: Behaviors) -> Float[Tensor, "batch time 4"]:
         """The network's four channels, in its order: those handed in, and the mean of those that were not."""
         columns = []
         for number, name in enumerate(INPUT_BEHAVIORS):
@@ -134,7 +134,7 @@ class DwiseNeuroEncoder(Encoder):
 
     def network_inputs(
         self, videos: Float[Tensor, "window time height width"], behaviors: Float[Tensor, "window time 4"]
-    ) -> Inputs:
+    ) -> Float[Tensor, "window 5 time _ _"]:
         """What the network takes: padded video and behavior of some windows, in raw units, as five channels."""
         rows, columns = self.place
         height, width = self.padded_size

@@ -10,8 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cinecortex.encoders.dwiseneuro import (
-    DwiseNeuroNetwork,
+from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
+from cinecortex.encoders.dwiseneuro_block import Block
+from cinecortex.encoders.dwiseneuro_folded import FoldedCore
+from cinecortex.encoders.dwiseneuro_layers import (
     InvertedResidual,
     Normalised,
     PositionEncoding,
@@ -19,9 +21,8 @@ from cinecortex.encoders.dwiseneuro import (
     ShuffleLayer,
     repeated,
 )
-from cinecortex.encoders.dwiseneuro_folded import Block, FoldedCore
 
-Series = Float[Tensor, "window time feature"]
+Series = Float[Tensor, "window time _"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class FoldedCortex:
     neurons: int
     softplus_beta: float
 
-    def __call__(self, series: Series) -> Float[Tensor, "window time neuron"]:
+    def __call__(self, series: Series) -> Series:
         """Rates of one animal."""
         rows = series.flatten(0, 1)
         for weight, bias, scale, offset in self.layers:

@@ -16,7 +16,7 @@ import pickletools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -108,7 +108,7 @@ class TorchFile:
             self._archive.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> TorchFile:
         return self
 
     def __exit__(self, *_: object) -> None:
