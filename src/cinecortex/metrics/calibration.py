@@ -76,8 +76,10 @@ def calibration(
         inside += torch.where(recorded, _inside(r / spread, y.nan_to_num() / spread), 0.0).sum(0)
         count += recorded.sum(0)
         whole = len(r) // block * block
-        complete = recorded[:whole].unflatten(0, (-1, block)).all(1)
-        sums, variances = (side[:whole].unflatten(0, (-1, block)).sum(1) * complete for side in (residual, expected))
+        complete = recorded[:whole].reshape(-1, block, recorded.shape[1]).all(1)
+        sums, variances = (
+            side[:whole].reshape(-1, block, side.shape[1]).sum(1) * complete for side in (residual, expected)
+        )
         blocks += sums.square().sum(0)
         block_predicted += variances.sum(0) * time
     known = count.masked_fill(count == 0, torch.nan)
