@@ -8,6 +8,7 @@ because the names of the published tensors are made of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class DwiseNeuroNetwork(nn.Module):
         drop_path_rate: float = 0.1,
     ) -> None:
         super().__init__()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "readout_outputs": list(readout_outputs),
             "in_channels": in_channels,
             "core_features": list(core_features),

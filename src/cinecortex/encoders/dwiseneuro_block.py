@@ -150,7 +150,7 @@ def _filter_in_space(frames: Frames, block: Block) -> Frames:
     filtered = functional.conv2d(
         images, block.space, block.space_bias, stride=block.stride, padding=padding, groups=len(block.space)
     )
-    return filtered.permute(0, 2, 3, 1).unflatten(0, frames.shape[:2])
+    return filtered.permute(0, 2, 3, 1).view(*frames.shape[:2], *filtered.shape[2:], -1)
 
 
 def _spread_in_space(frames: Frames, block: Block, height: int, width: int) -> Frames:
@@ -166,7 +166,7 @@ def _spread_in_space(frames: Frames, block: Block, height: int, width: int) -> F
         output_padding=(height - rows, width - columns),
         groups=len(block.space),
     )
-    return spread.permute(0, 2, 3, 1).unflatten(0, frames.shape[:2])
+    return spread.permute(0, 2, 3, 1).view(*frames.shape[:2], height, width, -1)
 
 
 def _silu(values: Tensor, out: Tensor) -> Tensor:

@@ -165,7 +165,7 @@ class DwiseNeuroEncoder(Encoder):
         at_once = self._at_once()
 
         def predict(windows: Tensor, moods: Tensor) -> Tensor:
-            parts = zip(windows.split(at_once), moods.split(at_once), strict=True)
+            parts = zip(torch.split(windows, at_once), torch.split(moods, at_once), strict=True)
             averages = torch.cat([core(v.transpose(0, 1), m.transpose(0, 1)) for v, m in parts], 1).transpose(0, 1)
             if torch.is_grad_enabled():
                 rates: Tensor = checkpoint(cortex, averages, use_reentrant=False)
@@ -181,5 +181,5 @@ class DwiseNeuroEncoder(Encoder):
         if self.device.type == "cuda":
             return _WINDOWS_AT_ONCE_CUDA
         settings = self.network.settings
-        numbers = math.prod(self.padded_size) * self.windows.frames
-        return max(1, _NUMBERS_AT_ONCE // (numbers * settings["core_features"][0] * settings["expansion_ratio"]))
+        inside = int(settings["core_features"][0]) * int(settings["expansion_ratio"])
+        return max(1, _NUMBERS_AT_ONCE // (math.prod(self.padded_size) * self.windows.frames * inside))

@@ -49,12 +49,12 @@ class FoldedCortex:
             dealt = functional.silu(_grouped(rows, weight, bias)).permute(1, 2, 0).flatten(1)
             rows = torch.addcmul(offset, repeated(rows, dealt.shape[1]), scale) + dealt
         drive = _grouped(rows, *self.readout).transpose(0, 1).flatten(1)[:, : self.neurons]
-        return functional.softplus(drive, beta=self.softplus_beta).unflatten(0, series.shape[:2])
+        return functional.softplus(drive, beta=self.softplus_beta).view(*series.shape[:2], -1)
 
 
 def _grouped(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """``group row leaving``."""
-    return torch.baddbmm(bias, rows.unflatten(1, (len(weight), -1)).transpose(0, 1), weight)
+    return torch.baddbmm(bias, rows.view(len(rows), len(weight), -1).transpose(0, 1), weight)
 
 
 def fold_cortex(network: DwiseNeuroNetwork, index: int) -> FoldedCortex:
@@ -65,7 +65,7 @@ def fold_cortex(network: DwiseNeuroNetwork, index: int) -> FoldedCortex:
         weight, bias = _by_group(scale[:, None] * _double(layer.conv.weight)[..., 0], offset, layer.groups)
         shortcut_scale, shortcut_offset = _affine(layer.bn_sc)
         layers.append((weight, bias, shortcut_scale, shortcut_offset))
-    like = network.core.get_submodule("stem.0").weight
+    like = cast(nn.Conv3d, network.core.get_submodule("stem.0")).weight
     readout = cast(Readout, network.readouts[index])
     convolution = cast(nn.Conv1d, readout.layer[1])
     bias = cast(Tensor, convolution.bias).detach()
@@ -78,7 +78,7 @@ def fold_cortex(network: DwiseNeuroNetwork, index: int) -> FoldedCortex:
 
 
 def _by_group(weight: Tensor, bias: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    return weight.unflatten(0, (groups, -1)).transpose(1, 2), bias.unflatten(0, (groups, 1, -1))
+    return weight.view(groups, -1, weight.shape[1]).transpose(1, 2), bias.view(groups, 1, -1)
 
 
 def fold_core(
@@ -111,7 +111,7 @@ def fold_core(
     stem_weight = scale[:, None] * _double(weight)[..., 0, 0, 0]
     encoding = _encoding(encodings[0], frames, *size)
     still, moving = offset + encoding[0], encoding[:, :1, :1] - encoding[:1, :1, :1]
-    expand, expand_bias = _pointwise(cast(nn.Sequential, residuals[0].conv_pw))
+    expand, expand_bias = _pointwise(residuals[0].conv_pw)
     shortcut_scale, _ = _affine(residuals[0].bn_sc)
     stride, leaving = residuals[0].stride, residuals[0].leaving
     constant = _double(blocks[0].constant)[:, 0]
@@ -138,10 +138,10 @@ def fold_core(
 
 
 def _fold_block(block: InvertedResidual, following: Tensor, like: Tensor) -> Block:
-    expand, expand_bias = _pointwise(cast(nn.Sequential, block.conv_pw))
-    project, project_bias = _pointwise(cast(nn.Sequential, block.conv_pwl))
-    space, space_bias = _convolution(cast(nn.Sequential, block.spat_covn_dw))
-    time, time_bias = _convolution(cast(nn.Sequential, block.temp_covn_dw))
+    expand, expand_bias = _pointwise(block.conv_pw)
+    project, project_bias = _pointwise(block.conv_pwl)
+    space, space_bias = _convolution(block.spat_covn_dw)
+    time, time_bias = _convolution(block.temp_covn_dw)
     shortcut_scale, shortcut_offset = _affine(block.bn_sc)
     reduce, excite = block.se.conv_reduce, block.se.conv_expand
 

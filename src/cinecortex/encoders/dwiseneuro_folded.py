@@ -165,5 +165,5 @@ class _Core(torch.autograd.Function):
 
 def folds(network: DwiseNeuroNetwork, size: tuple[int, int]) -> bool:
     """Whether the strides divide this frame; where they do not, the nearest pixels are not evenly spaced."""
-    total = math.prod(network.settings["spatial_strides"])
+    total = int(math.prod(network.settings["spatial_strides"]))
     return size[0] % total == 0 and size[1] % total == 0

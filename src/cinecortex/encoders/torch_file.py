@@ -120,22 +120,16 @@ class TorchFile:
         Raises:
             BadData: the archive does not hold them.
         """
-        size = stored.storage.dtype.itemsize
-        content = self._entry(stored.storage.entry)
+        storage, numbers = stored.storage, int(math.prod(stored.shape))
+        content = self._entry(storage.entry)
         last = stored.offset + sum((n - 1) * s for n, s in zip(stored.shape, stored.stride, strict=True))
-        inside = stored.offset >= 0 and all(s >= 0 for s in stored.stride) and last < stored.storage.numbers
-        if (
-            len(content) != stored.storage.numbers * size
-            or (math.prod(stored.shape) and not inside)
-            or math.prod(stored.shape) > stored.storage.numbers
-        ):
-            raise self._damaged(stored.storage.entry)
-        if not math.prod(stored.shape):
-            return torch.empty(stored.shape, dtype=stored.storage.dtype)
-        numbers = torch.frombuffer(bytearray(content), dtype=stored.storage.dtype)
-        return numbers.as_strided(stored.shape, stored.stride, stored.offset).clone(
-            memory_format=torch.contiguous_format
-        )
+        inside = stored.offset >= 0 and min(stored.stride, default=0) >= 0 and last < storage.numbers
+        # More numbers than are stored would be the same ones over and over, and could fill the memory.
+        if len(content) != storage.numbers * storage.dtype.itemsize or numbers > storage.numbers or not inside:
+            raise self._damaged(storage.entry)
+        stored_numbers = torch.frombuffer(bytearray(content), dtype=storage.dtype)
+        view = stored_numbers.as_strided(stored.shape, stored.stride, stored.offset)
+        return view.clone(memory_format=torch.contiguous_format)
 
     def _find_folder(self) -> str:
         names = self._archive.namelist()

@@ -83,7 +83,7 @@ class Sliding:
         video, behavior = movies.flatten(0, 1), behaviors.flatten(0, 1)
         held = torch.bincount(rows.flatten(), minlength=batch * time)
         summed = []
-        for chosen in rows.split(self.at_once):
+        for chosen in torch.split(rows, self.at_once):
             arguments = video[chosen], behavior[chosen]
             if self.checkpointed and torch.is_grad_enabled():
                 rates: Tensor = checkpoint(predict, *arguments, use_reentrant=False)
@@ -96,4 +96,4 @@ class Sliding:
         total = movies.new_zeros(batch * time, summed[0][1].shape[1])
         for first, part in summed:
             total[first : first + len(part)] += part
-        return (total / held[:, None]).unflatten(0, (batch, time))
+        return (total / held[:, None]).view(batch, time, -1)
