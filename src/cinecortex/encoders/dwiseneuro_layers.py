@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cinecortex.encoders.depthwise import FilterInSpace, FilterInTime
+
 # "_": the number of features, or the size of the frame, that leaves a layer may differ from what enters it.
 Features = Float[Tensor, "batch _ time _ _"]
 Series = Float[Tensor, "batch _ time"]
@@ -113,26 +115,13 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.stride, self.leaving = stride, leaving
         inside = entering * expansion_ratio
-        space, time = spatial_kernel // 2, temporal_kernel // 2
 
         def stage(convolution: nn.Conv3d, *, active: bool = True) -> nn.Sequential:
             return nn.Sequential(convolution, Normalised(nn.BatchNorm3d(convolution.out_channels), active=active))
 
         self.conv_pw = stage(nn.Conv3d(entering, inside, 1, bias=False))
-        self.spat_covn_dw = stage(
-            nn.Conv3d(
-                inside,
-                inside,
-                (1, spatial_kernel, spatial_kernel),
-                stride=(1, stride, stride),
-                padding=(0, space, space),
-                groups=inside,
-                bias=False,
-            )
-        )
-        self.temp_covn_dw = stage(
-            nn.Conv3d(inside, inside, (temporal_kernel, 1, 1), padding=(time, 0, 0), groups=inside, bias=False)
-        )
+        self.spat_covn_dw = stage(FilterInSpace(inside, spatial_kernel, stride=stride))
+        self.temp_covn_dw = stage(FilterInTime(inside, temporal_kernel))
         self.se = SqueezeExcite(inside, inside // se_reduce_ratio)
         self.conv_pwl = stage(nn.Conv3d(inside, leaving, 1, bias=False), active=False)
         self.drop_path = DropPath(drop_path_rate)
