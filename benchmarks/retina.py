@@ -17,7 +17,8 @@ import torch
 from cinecortex import study
 from cinecortex.data import load
 from cinecortex.decoders import fit_ridge
-from cinecortex.encoders.train import fit_model, score_encoder
+from cinecortex.encoders.evaluation import score_encoder
+from cinecortex.encoders.train import fit_model
 from cinecortex.inversion.map import MAP
 from cinecortex.metrics.bootstrap import bootstrap_mean, paired_difference
 from cinecortex.metrics.movies import movie_correlation

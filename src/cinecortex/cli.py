@@ -26,6 +26,7 @@ from cinecortex.errors import BadData, CinecortexError, WrongUse
 
 if TYPE_CHECKING:
     from cinecortex.data import Cut
+    from cinecortex.encoders.train import Architecture, Settings
     from cinecortex.recording import Recording, Trial
     from cinecortex.study import MethodScores
     from cinecortex.study import Progress as Report
@@ -196,8 +197,16 @@ def _summary_rows(summary: Any) -> list[tuple[str, str]]:
 def fit(
     recordings: RecordingsArgument,
     out: Annotated[Path, typer.Option("--out", help="Encoder folder to write.")],
-    encoder: Annotated[str, typer.Option(help="Architecture; there is one so far: compact.")] = "compact",
+    encoder: Annotated[
+        str, typer.Option(help="compact, dwiseneuro or linear_nonlinear; several, for an ensemble, with commas.")
+    ] = "compact",
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs.")] = None,
+    width: Annotated[float, typer.Option(min=0.01, help="dwiseneuro: features of its layers, 1 as published.")] = 1.0,
+    samples: Annotated[int | None, typer.Option(min=1, help="dwiseneuro: windows in an epoch.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="dwiseneuro: windows in a step.")] = None,
+    members: Annotated[int, typer.Option(min=1, help="Fit an ensemble of this many.")] = 1,
+    by: Annotated[str, typer.Option(help="Members of an ensemble differ by fold (and seed) or by seed.")] = "fold",
+    workers: Annotated[int, typer.Option(min=1, help="Members fitted at a time.")] = 1,
     folds: Annotated[int, typer.Option(min=2, help="Folds of training clips; one is set aside for selection.")] = 8,
     select_fold: Annotated[int, typer.Option(min=0, help="Which fold is set aside.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with a fit that was stopped.")] = False,
@@ -206,35 +215,76 @@ def fit(
     test_frames: TestFramesOption = None,
 ) -> None:
     """Fit the forward model: from movie and behavior to the expected response of every neuron."""
-    from dataclasses import replace
-
     from cinecortex.encoders.checkpoint import save_model
-    from cinecortex.encoders.compact import CompactEncoder
-    from cinecortex.encoders.fit import FitSettings
+    from cinecortex.encoders.members import fit_ensemble
     from cinecortex.encoders.train import fit_model
     from cinecortex.seeds import Seed
 
     _refuse_output(out, out / "encoder.json")
-    if encoder != CompactEncoder.kind:
-        raise WrongUse(f"--encoder {encoder!r} is unknown; there is one architecture so far: {CompactEncoder.kind}.")
+    asked = _architectures(encoder, members, epochs=epochs, width=width, samples=samples, batch=batch)
+    if by not in ("fold", "seed"):
+        raise WrongUse(f"--by {by!r} is unknown; members differ by fold or by seed.")
     loaded = _load(recordings, clip_frames, test_frames)
-    settings = replace(FitSettings(), epochs=epochs) if epochs is not None else FitSettings()
     state = out.with_name(out.name + ".unfinished")
+    options: dict[str, Any] = {"seed": Seed(seed), "folds": folds, "select_fold": select_fold, "resume": resume}
     with _progress("fitting") as report:
-        model = fit_model(
-            loaded,
-            settings=settings,
-            seed=Seed(seed),
-            folds=folds,
-            select_fold=select_fold,
-            state=state,
-            resume=resume,
-            progress=report,
-        )
+        if members == 1:
+            architecture, settings = asked[0]
+            model = fit_model(loaded, architecture, settings=settings, state=state, progress=report, **options)
+        else:
+            kinds, ways = zip(*asked, strict=True)
+            options |= {"members": members, "by": by, "settings": ways, "workers": workers}
+            model = fit_ensemble(loaded, kinds, state=state, progress=report, **options)
     save_model(model, out)
     shutil.rmtree(state, ignore_errors=True)
     for facts in model.facts["fitted"]:
         _print_rows(f"session {facts['session_id']}: {facts['ended']}", _score_rows(facts))
+    console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _architectures(
+    names: str, members: int, *, epochs: int | None, width: float, samples: int | None, batch: int | None
+) -> list[tuple[Architecture, Settings]]:
+    """What ``--encoder`` asks for, and how to fit it."""
+    from dataclasses import replace
+
+    from cinecortex.encoders.linear_start import LinearNonlinearSettings
+    from cinecortex.encoders.recipe import DwiseNeuro, Recipe
+    from cinecortex.encoders.train import Compact, default_settings, kind_of
+
+    known = {kind_of(each): each for each in (Compact(), DwiseNeuro(width=width), LinearNonlinearSettings())}
+    asked: list[tuple[Architecture, Settings]] = []
+    for name in dict.fromkeys(name.strip() for name in names.split(",")):
+        if name not in known:
+            raise WrongUse(f"--encoder {name!r} is unknown; choose from {', '.join(known)}.")
+        settings = default_settings(known[name])
+        if epochs is not None:
+            settings = replace(settings, epochs=epochs)
+        if isinstance(settings, Recipe):
+            settings = replace(settings, samples_per_epoch=samples or settings.samples_per_epoch)
+            settings = replace(settings, batch_size=batch or settings.batch_size)
+        asked.append((known[name], settings))
+    if len(asked) > members:
+        raise WrongUse(f"--encoder names {len(asked)} architectures but --members is {members}; give at least as many.")
+    return asked
+
+
+@app.command("import-weights", epilog="Example: cinecortex import-weights model.pth --out encoders/winner")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A published checkpoint (.pth); nothing in it is run.")],
+    out: Annotated[Path, typer.Option("--out", help="Encoder folder to write.")],
+    sessions: Annotated[str | None, typer.Option(help="Session ids of its animals in order, with commas.")] = None,
+) -> None:
+    """Make an encoder of the published weights of DwiseNeuro."""
+    from cinecortex.encoders import published
+    from cinecortex.encoders.checkpoint import Model, save_model
+
+    _refuse_output(out, out / "encoder.json")
+    names = [name.strip() for name in sessions.split(",")] if sessions is not None else None
+    encoders, facts = published.import_weights(file, names)
+    save_model(Model(encoders, facts), out)
+    rows = [(name, f"{encoder.neurons} neurons") for name, encoder in encoders.items()]
+    _print_rows(f"{file.name}: {len(encoders)} animals", rows)
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -314,33 +364,96 @@ def predict(
     _refuse_output(out, out / "rate")
     (loaded,) = _load([recording], clip_frames, test_frames, one=True)
     forward = load_model(encoder).session(loaded.session_id)
-    rates = study.expected_rates(forward, _choose(loaded, tier, trials, needs_response=False))
+    chosen = _choose(loaded, tier, trials, needs_response=False)
+    rates = study.expected_rates(forward, chosen)
     attrs = {"session_id": loaded.session_id, "unit": loaded.response_unit, "memory_frames": forward.memory}
-    write_rates(out, rates, attrs=attrs)
+    write_rates(out, rates, attrs=attrs, disagreement=study.disagreements(forward, chosen))
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command(epilog="Example: cinecortex evaluate mouse1 --encoder encoders/pair --tier oracle")
+@app.command(epilog="Example: cinecortex evaluate mouse1 --encoder encoders/pair --tier oracle --baselines")
 def evaluate(
     recording: RecordingArgument,
     encoder: EncoderOption,
     tier: TierOption = None,
     trials: TrialsOption = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Also fit a linear-nonlinear encoder to the same trials, and compare.")
+    ] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep the scores in the encoder's encoder.json too.")] = False,
     clip_frames: ClipFramesOption = 300,
     test_frames: TestFramesOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how well the encoder predicts, against the noise ceiling where clips repeat."""
-    from cinecortex.encoders.checkpoint import load_model
-    from cinecortex.encoders.train import score_encoder
+    """Say how well the encoder predicts: against the noise ceiling and the oracle where clips repeat, and baselines."""
+    from cinecortex.encoders import baselines as simple
+    from cinecortex.encoders.checkpoint import load_model, save_model
+    from cinecortex.study import plain
 
     (loaded,) = _load([recording], clip_frames, test_frames, one=True)
-    forward = load_model(encoder).session(loaded.session_id)
-    scores = score_encoder(forward, _choose(loaded, tier, trials)).summary()
+    model = load_model(encoder)
+    found = simple.evaluate(model, loaded, _choose(loaded, tier, trials), baselines=baselines)
+    if store:
+        save_model(simple.with_evaluation(model, loaded.session_id, plain(found)), encoder)
     if as_json:
-        _print_json(scores)
+        _print_json(found)
     else:
-        _print_rows(f"session {loaded.session_id}", _score_rows({"scores": {"chosen trials": scores}}))
+        beside = found.pop("baselines", {})
+        parts = {"chosen trials": {name: value for name, value in found.items() if not isinstance(value, dict | list)}}
+        _print_rows(f"session {loaded.session_id}", _score_rows({"scores": parts | beside}))
+
+
+@app.command(epilog="Example: cinecortex tune mouse1 --encoder encoders/pair --out out/cells.csv")
+def tune(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path | None, typer.Option("--out", help="CSV file to write, one line per neuron.")] = None,
+    degrees_per_px: Annotated[
+        float | None, typer.Option(help="Size of a pixel on the screen, for cycles per degree.")
+    ] = None,
+    aperture_px: Annotated[
+        float | None, typer.Option(help="Show gratings through windows of this standard deviation; else full screen.")
+    ] = None,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine the encoder's cells: receptive fields, orientation, direction, spatial and temporal frequency."""
+    from cinecortex.encoders.checkpoint import load_model
+    from cinecortex.physiology.measure import measure_physiology, write_table
+    from cinecortex.seeds import Seed
+
+    if (
+        out is not None
+        and out.exists()
+        and not (out.is_file() and out.read_bytes().startswith(b"neuron,center_row_px"))
+    ):
+        raise WrongUse(f"{out} exists and holds something else; choose another name, it would be overwritten.")
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    forward = load_model(encoder).session(loaded.session_id)
+    with _progress("tuning", quiet=as_json) as report:
+        cells = measure_physiology(
+            forward,
+            seed=Seed(seed) / "physiology",
+            degrees_per_px=degrees_per_px,
+            aperture_px=aperture_px,
+            progress=report,
+        )
+    if out is not None:
+        write_table(cells, out)
+    if as_json:
+        _print_json(cells.to_json())
+        return
+    _print_rows(
+        f"session {loaded.session_id}",
+        [
+            (name.replace("_", " "), "unknown" if value is None else f"{value:g}")
+            for name, value in cells.summary().items()
+        ],
+    )
+    if out is not None:
+        console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: cinecortex demo --out out/demo")

@@ -16,6 +16,7 @@ from cinecortex.data import NearCopy, near_copies
 from cinecortex.decoders import Ridge, TrainingMean, fit_mean, fit_ridge
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
+from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.train import session_facts
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.map import MAP
@@ -269,6 +270,15 @@ def no_neurons(observation: Observation, seed: Seed) -> Observation:
 def expected_rates(encoder: Encoder, trials: Sequence[Trial]) -> list[tuple[Trial, Response]]:
     """The responses that the encoder expects on each trial; the first ``memory - 1`` rest on frames before the clip."""
     return [(trial, _rate(encoder, trial, trial.movie)) for trial in trials]
+
+
+def disagreements(encoder: Encoder, trials: Sequence[Trial]) -> list[Response] | None:
+    """The standard deviation of the members' rates on each trial; None for an encoder that has no members."""
+    if not isinstance(encoder, Ensemble):
+        return None
+    with torch.no_grad():
+        shown = ((trial.movie[None].to(encoder.device), trial.behavior[None].to(encoder.device)) for trial in trials)
+        return [encoder.disagreement(movies, behaviors)[0].cpu() for movies, behaviors in shown]
 
 
 def _rate(encoder: Encoder, trial: Trial, movie: Movie) -> Response:

@@ -260,7 +260,7 @@ def test_an_error_in_a_process_of_its_own(tmp_path):
 
 def test_scores_of_nothing_are_not_numbers_but_json(run, mice, encoder, monkeypatch):
     monkeypatch.setattr(
-        "cinecortex.encoders.train.EncoderScores.summary", lambda _: {"a": math.nan, "b": [math.inf, 1.0]}
+        "cinecortex.encoders.evaluation.EncoderScores.summary", lambda _: {"a": math.nan, "b": [math.inf, 1.0]}
     )
     ran = run("evaluate", mice / "first", "--encoder", encoder, "--tier", "final_test_main", "--json")
-    assert strict_json(ran.out) == {"a": None, "b": [None, 1.0]}
+    assert strict_json(ran.out).items() >= {"a": None, "b": [None, 1.0]}.items()

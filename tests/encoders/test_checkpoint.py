@@ -8,9 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cinecortex.encoders.base import ObservationModel
+from cinecortex.encoders.base import Encoder, ObservationModel
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
 from cinecortex.encoders.compact import CompactEncoder
+from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
+from cinecortex.encoders.dwiseneuro_encoder import DwiseNeuroEncoder
+from cinecortex.encoders.ensemble import Ensemble
+from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.encoders.separable import SeparableEncoder
 from cinecortex.errors import BadData
 from cinecortex.stimuli.spectrum import measure_movies
 
@@ -115,6 +120,8 @@ def drop_a_tensor(folder: Path) -> None:
     save_file(tensors, folder / "weights.safetensors")
 
 
+MEMBERLESS = {"session_id": "a", "kind": "ensemble", "settings": {}, "members": [], "movie_statistics": None}
+NETWORKLESS = {"session_id": "a", "kind": "dwiseneuro", "settings": {}, "network": 3, "movie_statistics": None}
 FAULTS = {
     "no json": (lambda f: (f / "encoder.json").unlink(), "encoder.json is missing"),
     "no weights": (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors is missing"),
@@ -132,6 +139,8 @@ FAULTS = {
     "another architecture": (lambda f: rewrite(f, kind="unheard of"), "encoder.json describes"),
     "no sessions": (lambda f: rewrite(f, sessions=None), "encoder.json lacks or misspells a part"),
     "a session without settings": (lambda f: rewrite(f, sessions=[{}]), "encoder.json lacks or misspells a part"),
+    "a member that is not there": (lambda f: rewrite(f, kind="ensemble", sessions=[MEMBERLESS]), "misspells a part"),
+    "a network that is not there": (lambda f: rewrite(f, sessions=[NETWORKLESS]), "misspells a part"),
     "an unknown setting": (lambda f: change_settings(f, colour="red"), "encoder.json lacks or misspells a part"),
     "weights of another shape": (lambda f: change_settings(f, neurons=4), "weights.safetensors does not fit"),
     "a tensor too few": (drop_a_tensor, "weights.safetensors does not fit"),
@@ -193,3 +202,97 @@ def test_facts_that_cannot_be_written_leave_the_old_folder_whole(folder):
     with pytest.raises(TypeError):
         save_model(Model(model.sessions, {**model.facts, "bad": object()}), folder)
     assert content_of(folder) == before
+
+
+def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.add_(0.3 * torch.rand(parameter.shape, generator=random))
+    return encoder.eval()
+
+
+def small_network(*neurons: int) -> DwiseNeuroNetwork:
+    return DwiseNeuroNetwork(
+        neurons, core_features=(8,), spatial_strides=(2,), cortex_features=(16,), expansion_ratio=4
+    )
+
+
+def bound(network: DwiseNeuroNetwork, index: int) -> DwiseNeuroEncoder:
+    encoder = DwiseNeuroEncoder(network, index, frame_size=SIZE, frame_rate_hz=25.0, padded_size=(8, 8))
+    encoder.behavior_mean.copy_(torch.arange(4.0) + index)
+    return encoder
+
+
+def seen_by(encoder: Encoder) -> torch.Tensor:
+    random = torch.Generator().manual_seed(7)
+    movies, behaviors = torch.rand(1, 40, *SIZE, generator=random), torch.randn(1, 40, 4, generator=random)
+    with torch.no_grad():
+        return encoder(movies, behaviors)
+
+
+LINEAR = LinearNonlinear(torch.randn(3, 4, *SIZE), torch.randn(3), nonlinearity="exponential", frame_rate_hz=8.0)
+
+
+@pytest.mark.parametrize(
+    "encoder", [LINEAR, randomised(SeparableEncoder(neurons=3, frame_size=SIZE, rank=3, coarse=2))], ids=["full", "low"]
+)
+def test_linear_nonlinear_encoders_are_kept_to_the_last_bit(tmp_path, encoder):
+    save_model(Model({"a": encoder}, {"kind": "linear_nonlinear"}), tmp_path / "e")
+    loaded = load_model(tmp_path / "e").session("a")
+    assert type(loaded) is type(encoder)
+    assert torch.equal(seen_by(loaded), seen_by(encoder))
+    assert (loaded.settings, loaded.frame_rate_hz) == (encoder.settings, encoder.frame_rate_hz)
+
+
+def test_a_network_that_sessions_share_is_stored_once_and_shared_again(tmp_path):
+    network = small_network(3, 5)
+    sessions = {name: randomised(bound(network, i)) for i, name in enumerate("ab")}
+    sessions["b"].observation_model = ObservationModel(torch.rand(5), torch.rand(5))
+    save_model(Model(sessions, {"kind": "dwiseneuro"}), tmp_path / "e")
+    stored = load_file(tmp_path / "e" / "weights.safetensors")
+    assert len(stored) == len(network.state_dict()) + 2 + 2
+    loaded = load_model(tmp_path / "e")
+    assert loaded.session("a").network is loaded.session("b").network
+    for name, encoder in sessions.items():
+        assert torch.equal(seen_by(loaded.session(name)), seen_by(encoder))
+        assert torch.equal(loaded.session(name).behavior_at_rest, encoder.behavior_at_rest)
+        assert loaded.session(name).settings == encoder.settings
+        assert not loaded.session(name).training
+    assert torch.equal(loaded.session("b").observation_model.dispersion, sessions["b"].observation_model.dispersion)
+
+
+def test_an_ensemble_of_several_architectures_is_kept_whole(tmp_path):
+    networks = [small_network(3, 3), small_network(3, 3)]
+    statistics = measure_movies([torch.rand(9, *SIZE) for _ in range(3)])
+    sessions = {}
+    for i, name in enumerate("ab"):
+        low = randomised(SeparableEncoder(neurons=3, frame_size=SIZE, frame_rate_hz=25.0), i)
+        low.observation_model = ObservationModel(torch.rand(3), torch.rand(3))
+        ensemble = Ensemble([*(randomised(bound(network, i)) for network in networks), low])
+        ensemble.observation_model = ObservationModel(torch.rand(3), torch.rand(3))
+        ensemble.movie_statistics = low.movie_statistics = statistics
+        sessions[name] = ensemble.eval()
+    save_model(Model(sessions, {"kind": "ensemble"}), tmp_path / "e")
+    loaded = load_model(tmp_path / "e")
+    for name, ensemble in sessions.items():
+        again = loaded.session(name)
+        assert [member.kind for member in again.members] == ["dwiseneuro", "dwiseneuro", "linear_nonlinear"]
+        assert torch.equal(seen_by(again), seen_by(ensemble))
+        for mine, theirs in ((again, ensemble), (again.members[2], ensemble.members[2])):
+            assert torch.equal(mine.observation_model.dispersion, theirs.observation_model.dispersion)
+        assert again.members[2].movie_statistics is again.movie_statistics
+        assert again.members[0].movie_statistics is None
+    assert loaded.session("a").members[1].network is loaded.session("b").members[1].network
+    assert loaded.session("a").members[0].network is not loaded.session("a").members[1].network
+
+
+def test_a_folder_of_the_first_version_is_still_read(folder):
+    """It named the kind once, for all of its sessions, and knew no shared networks."""
+    content = json.loads((folder / "encoder.json").read_text())
+    content.pop("networks")
+    for session in content["sessions"]:
+        assert session.pop("kind") == "compact"
+    (folder / "encoder.json").write_text(json.dumps(content))
+    for name, encoder in random_model().sessions.items():
+        assert torch.equal(rates(load_model(folder).session(name)), rates(encoder))

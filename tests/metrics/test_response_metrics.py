@@ -9,6 +9,7 @@ import torch
 from cinecortex.errors import WrongUse
 from cinecortex.metrics import (
     correlation_time,
+    deviance_explained,
     dispersion,
     fraction_of_ceiling,
     noise_ceiling,
@@ -176,3 +177,24 @@ def test_what_does_not_fit_together_is_refused(measure) -> None:
 def test_a_rate_of_zero_is_refused(measure) -> None:
     with pytest.raises(WrongUse, match="positive rates"):
         measure(torch.zeros(100, 3), torch.ones(100, 3))
+
+
+def test_deviance_explained_against_the_log_likelihoods() -> None:
+    rate = normal(80, 3, seed=1).exp()
+    response = torch.poisson(rate, generator=generator(2))
+    response[10:20, 1] = torch.nan
+    mean = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+
+    def likelihood(expected: torch.Tensor, n: int) -> float:
+        known = ~response[:, n].isnan()
+        counts = torch.distributions.Poisson(expected.expand(80)[known])
+        return float(counts.log_prob(response[known, n]).sum())
+
+    found = deviance_explained(rate, response, mean, burn_in=0)
+    for n in range(3):
+        best = likelihood(response[:, n].clamp_min(1e-12).nan_to_num(1.0), n)
+        worst = likelihood(mean[n], n)
+        assert float(found[n]) == pytest.approx((likelihood(rate[:, n], n) - worst) / (best - worst), abs=1e-6)
+    assert deviance_explained(mean.expand(80, 3), response, mean, burn_in=0).tolist() == pytest.approx([0, 0, 0])
+    silent = torch.zeros(80, 3, dtype=torch.float64)
+    assert deviance_explained(rate, silent, torch.zeros(3), burn_in=0).isnan().all()

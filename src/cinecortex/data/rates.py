@@ -17,10 +17,17 @@ from cinecortex.recording import Trial
 from cinecortex.tensors import Response
 
 
-def write_rates(path: Path | str, rates: Sequence[tuple[Trial, Response]], *, attrs: Mapping[str, Any]) -> Path:
+def write_rates(
+    path: Path | str,
+    rates: Sequence[tuple[Trial, Response]],
+    *,
+    attrs: Mapping[str, Any],
+    disagreement: Sequence[Response] | None = None,
+) -> Path:
     """Write ``rate (trial, time, neuron)`` whole or not at all; an older store of rates there is replaced.
 
-    Shorter trials end in NaN. ``trial_id`` is an index into the attribute ``trial_ids``, and ``frames`` counts.
+    Shorter trials end in NaN. ``trial_id`` is an index into the attribute ``trial_ids``, and ``frames`` counts. Of an
+    ensemble, ``disagreement (trial, time, neuron)`` is how far its members spread.
 
     Raises:
         WrongUse: there is nothing to write, or something else lies at ``path``.
@@ -30,13 +37,12 @@ def write_rates(path: Path | str, rates: Sequence[tuple[Trial, Response]], *, at
         raise WrongUse(f"there is no rate to write to {path}.")
     if path.exists() and not (path / "rate").is_dir():
         raise WrongUse(f"{path} exists and holds no rates; choose another name, it would be overwritten.")
-    longest = max(len(rate) for _, rate in rates)
-    joined = np.full((len(rates), longest, rates[0][1].shape[1]), np.nan, dtype=np.float32)
-    for row, (_, rate) in zip(joined, rates, strict=True):
-        row[: len(rate)] = rate.cpu().numpy()
+    named = {"rate": [rate for _, rate in rates]}
+    if disagreement is not None:
+        named["disagreement"] = list(disagreement)
     dataset = xr.Dataset(
         {
-            "rate": (("trial", "time", "neuron"), joined),
+            **{name: (("trial", "time", "neuron"), _joined(values)) for name, values in named.items()},
             "trial_id": (("trial",), np.arange(len(rates))),
             "frames": (("trial",), np.array([len(rate) for _, rate in rates])),
         },
@@ -55,3 +61,11 @@ def write_rates(path: Path | str, rates: Sequence[tuple[Trial, Response]], *, at
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return path
+
+
+def _joined(values: Sequence[Response]) -> np.ndarray:
+    longest = max(map(len, values))
+    joined = np.full((len(values), longest, values[0].shape[1]), np.nan, dtype=np.float32)
+    for row, value in zip(joined, values, strict=True):
+        row[: len(value)] = value.cpu().numpy()
+    return joined

@@ -91,9 +91,33 @@ class SensoriumTrial:
         channels = [_read(file, self.frames).T for file in self.behavior_files]
         return torch.from_numpy(np.concatenate([np.empty((self.frames, 0), np.float32), *channels], axis=1))
 
+    def window(self, frames: range) -> tuple[Movie, Behavior, Response]:
+        """Movie, behavior and response on some frames, from mapped files of which nothing else is read or checked.
+
+        Raises:
+            BadData: a file cannot be read, or a value on these frames is not finite.
+        """
+        if self.response_file is None:
+            raise Fault(self.video_file, "belongs to a trial without a response", "leave the trial out")
+        kept = slice(frames.start, frames.stop, frames.step)
+        movie, response, *behavior = (
+            _part(file, kept) for file in (self.video_file, self.response_file, *self.behavior_files)
+        )
+        channels = np.concatenate([np.empty((0, len(frames)), np.float32), *behavior])
+        pixels = torch.from_numpy(np.ascontiguousarray(movie.transpose(2, 0, 1)))
+        return pixels.div_(255), torch.from_numpy(channels.T.copy()), torch.from_numpy(response.T.copy())
+
     def clip_id(self) -> str:
         """Identity of the movie shown, from the content of all its frames."""
         return clip_identity(self.movie())
+
+
+def _part(file: Path, kept: slice) -> np.ndarray:
+    """Some frames in single precision."""
+    part = np.array(read_array(file, mapped=True)[..., kept], dtype=np.float32)
+    if not np.isfinite(part).all():
+        raise Fault(file, f"holds a value that is not finite in frames {kept.start} to {kept.stop}", EXPORT_AGAIN)
+    return part
 
 
 def _lengths(file: Path) -> tuple[int, int]:

@@ -13,10 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain
-from cinecortex.encoders.compact import CompactEncoder
-from cinecortex.errors import BadData
-from cinecortex.stimuli.spectrum import MovieStatistics
+from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.packing import KINDS, Packed, Unpacked
+from cinecortex.errors import BadData, WrongUse
 
 SCHEMA = "cinecortex.encoder/1"
 
@@ -62,27 +61,11 @@ def save_model(model: Model, folder: Path) -> None:
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    sessions, tensors = [], dict[str, Tensor]()
+    packed, sessions = Packed(), []
     for number, (session_id, encoder) in enumerate(model.sessions.items()):
-        prefix = f"session{number}."
-        tensors |= {prefix + "weights." + name: value for name, value in encoder.state_dict().items()}
-        if encoder.observation_model is not None:
-            tensors[prefix + "dispersion"] = encoder.observation_model.dispersion
-            tensors[prefix + "correlation_time"] = encoder.observation_model.correlation_time
-            shared = encoder.observation_model.shared_gain
-            if shared is not None:
-                tensors[prefix + "shared_loading"] = shared.loading
-                tensors[prefix + "shared_correlation_time"] = shared.correlation_time
-        statistics = encoder.movie_statistics
-        sessions.append(
-            {
-                "session_id": session_id,
-                "settings": encoder.settings,
-                "movie_statistics": statistics.to_json() if statistics is not None else None,
-            }
-        )
-    write_tensors(temporary / "weights.safetensors", tensors)
-    content = {"schema": SCHEMA, **model.facts, "sessions": sessions}
+        sessions.append({"session_id": session_id, **packed.add(encoder, f"session{number}.")})
+    write_tensors(temporary / "weights.safetensors", packed.tensors)
+    content = {"schema": SCHEMA, **model.facts, "networks": packed.networks, "sessions": sessions}
     (temporary / "encoder.json").write_text(json.dumps(content, indent=1))
     _put_in_place(temporary, folder)
 
@@ -119,41 +102,18 @@ def load_model(folder: Path) -> Model:
         raise BadData(f"{description} is not readable JSON ({error}); fit the encoder again.") from error
     except SafetensorError as error:
         raise BadData(f"{weights} is damaged ({error}); fit the encoder again.") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or content.get("kind") != CompactEncoder.kind:
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or content.get("kind") not in KINDS:
         found = (content.get("schema"), content.get("kind")) if isinstance(content, dict) else type(content).__name__
         raise BadData(f"{description} describes {found!r}, which is unknown here; fit the encoder again.")
     sessions = {}
     try:
-        for number, stored in enumerate(content.pop("sessions")):
-            sessions[stored["session_id"]] = _session(stored, tensors, f"session{number}.", weights)
-    except (KeyError, TypeError, ValueError) as error:
+        stored, networks = content.pop("sessions"), content.pop("networks", [])
+        unpacked = Unpacked(tensors, networks, content["kind"])
+        for number, described in enumerate(stored):
+            sessions[described["session_id"]] = unpacked.encoder(described, f"session{number}.")
+    except RuntimeError as error:
+        raise BadData(f"{weights} does not fit the settings beside it; fit the encoder again.") from error
+    except (KeyError, IndexError, TypeError, ValueError, WrongUse) as error:
         raise BadData(f"{description} lacks or misspells a part ({error!r}); fit the encoder again.") from error
     content.pop("schema")
     return Model(sessions, content)
-
-
-def _session(stored: dict[str, Any], tensors: dict[str, Tensor], prefix: str, source: Path) -> Encoder:
-    settings = stored["settings"]
-    encoder = CompactEncoder(
-        **{
-            **settings,
-            "frame_size": tuple(settings["frame_size"]),
-            "behavior_channels": tuple(settings["behavior_channels"]),
-        }
-    )
-    start = prefix + "weights."
-    state = {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
-    try:
-        encoder.load_state_dict(state)
-    except RuntimeError as error:
-        raise BadData(f"{source} does not fit the settings beside it; fit the encoder again.") from error
-    if prefix + "dispersion" in tensors:
-        shared = None
-        if prefix + "shared_loading" in tensors:
-            shared = SharedGain(tensors[prefix + "shared_loading"], tensors[prefix + "shared_correlation_time"])
-        encoder.observation_model = ObservationModel(
-            tensors[prefix + "dispersion"], tensors[prefix + "correlation_time"], shared
-        )
-    if stored["movie_statistics"] is not None:
-        encoder.movie_statistics = MovieStatistics.from_json(stored["movie_statistics"])
-    return encoder.eval()

@@ -47,6 +47,27 @@ class LinearNonlinear(Encoder):
         self.frame_rate_hz = frame_rate_hz
         self.frame_size = (filters.shape[2], filters.shape[3])
         self.memory = filters.shape[1]
+        self.settings = {
+            "neurons": filters.shape[0],
+            "filter_frames": filters.shape[1],
+            "frame_size": list(self.frame_size),
+            "nonlinearity": nonlinearity,
+            "frame_rate_hz": frame_rate_hz,
+        }
+
+    @classmethod
+    def blank(
+        cls,
+        *,
+        neurons: int,
+        filter_frames: int,
+        frame_size: tuple[int, int],
+        nonlinearity: Nonlinearity,
+        frame_rate_hz: float,
+    ) -> LinearNonlinear:
+        """An encoder with these `settings` whose filters and offsets are all zero."""
+        filters, offset = torch.zeros(neurons, filter_frames, *frame_size), torch.zeros(neurons)
+        return cls(filters, offset, nonlinearity=nonlinearity, frame_rate_hz=frame_rate_hz)
 
     @property
     def neurons(self) -> int:

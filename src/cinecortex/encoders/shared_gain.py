@@ -83,7 +83,8 @@ def _principal(residuals: Sequence[Response], count: int) -> Float[Tensor, "neur
         basis, _ = torch.linalg.qr(product)
     inner = sum(((clip @ basis).T @ (clip @ basis) for clip in residuals), torch.zeros(basis.shape[1], basis.shape[1]))
     _, turn = torch.linalg.eigh(inner)
-    return basis @ turn.flip(1)[:, :count]
+    directions: Tensor = basis @ turn.flip(1)[:, :count]
+    return directions
 
 
 def _lasting(courses: Sequence[Float[Tensor, "_ factor"]]) -> Float[Tensor, " factor"]:

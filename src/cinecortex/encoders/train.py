@@ -15,17 +15,27 @@ from torch import Tensor
 
 from cinecortex.data import Split, split
 from cinecortex.encoders import compact_start
-from cinecortex.encoders.base import Encoder, ObservationModel
+from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.compact import CompactEncoder
-from cinecortex.encoders.fit import FitSettings, Fitted, TrialClips, correlations, fit_population, predictions
-from cinecortex.encoders.shared_gain import measure_shared_gain, without_shared_gain
+from cinecortex.encoders.dwiseneuro_encoder import DwiseNeuroEncoder
+from cinecortex.encoders.evaluation import (
+    mean_response,
+    measure_observation_model,
+    rounded,
+    score_encoder,
+    shown_repeatedly,
+)
+from cinecortex.encoders.fit import FitSettings, Fitted, TrialClips, fit_population
+from cinecortex.encoders.linear_start import LinearNonlinearSettings
+from cinecortex.encoders.recipe import DwiseNeuro, Recipe
+from cinecortex.encoders.separable import SeparableEncoder
+from cinecortex.encoders.together import fit_together
 from cinecortex.errors import BadData, WrongUse
-from cinecortex.metrics.residuals import correlation_time, dispersion
-from cinecortex.metrics.responses import fraction_of_ceiling, noise_ceiling
 from cinecortex.recording import Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.stimuli.spectrum import measure_movies
+from cinecortex.tensors import PerNeuron
 
 Progress = Callable[[int, int, str], None]
 
@@ -72,14 +82,34 @@ class Compact:
         return encoder
 
 
+Architecture = Compact | LinearNonlinearSettings | DwiseNeuro
+"""What can be fitted; which one says what kind of encoder comes out."""
+Settings = FitSettings | Recipe
+
+
+def kind_of(architecture: Architecture) -> str:
+    """The kind of encoder that an architecture becomes, as the command line and ``encoder.json`` spell it."""
+    if isinstance(architecture, DwiseNeuro):
+        return DwiseNeuroEncoder.kind
+    return SeparableEncoder.kind if isinstance(architecture, LinearNonlinearSettings) else CompactEncoder.kind
+
+
+def default_settings(architecture: Architecture) -> Settings:
+    """How an architecture is fitted unless told otherwise."""
+    if isinstance(architecture, DwiseNeuro):
+        return Recipe()
+    return FitSettings(epochs=12, patience=4) if isinstance(architecture, LinearNonlinearSettings) else FitSettings()
+
+
 def fit_model(
     recordings: Sequence[Recording],
-    architecture: Compact = Compact(),
+    architecture: Architecture = Compact(),
     *,
-    settings: FitSettings = FitSettings(),  # noqa: B008 - frozen
+    settings: Settings | None = None,
     seed: Seed = Seed(0),  # noqa: B008 - frozen
     folds: int = 8,
     select_fold: int = 0,
+    member: int = 0,
     state: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -91,66 +121,67 @@ def fit_model(
 
     Args:
         recordings: The sessions.
-        architecture: What to fit.
-        settings: How to descend.
+        architecture: What to fit. DwiseNeuro is one network for all sessions, the others are fitted one by one.
+        settings: How to descend: a `Recipe` for DwiseNeuro, else `FitSettings`; None for the architecture's own.
         seed: Root of every random stream.
         folds: How many folds the training clips are dealt into.
         select_fold: Which of them is set aside to select on.
+        member: Number of this fit in an ensemble. Members share the folds and differ in everything else that is
+            random; member 0 is the fit that is made without an ensemble.
         state: Folder for the state of an unfinished fit; what an earlier fit left there is deleted.
         resume: Go on from ``state`` instead; the fit must be the very same.
         progress: Told after every epoch.
 
     Raises:
         BadData: there is nothing to fit to.
-        WrongUse: there are fewer distinct clips than folds, or ``state`` was left by another fit.
+        WrongUse: there are fewer distinct clips than folds, ``state`` was left by another fit, or the settings are not
+            those of the architecture.
     """
+    settings = settings if settings is not None else default_settings(architecture)
+    if isinstance(settings, Recipe) != isinstance(architecture, DwiseNeuro):
+        raise WrongUse(f"{type(architecture).__name__} cannot be fitted with {type(settings).__name__}.")
     roles = split(recordings, seed=seed / "split", folds=folds, select_fold=select_fold)
     parts = {recording.session_id: _of_session(roles, recording.session_id) for recording in recordings}
     for recording in recordings:
         if not parts[recording.session_id].train or not parts[recording.session_id].select:
             raise BadData(f"{recording.source} has too few training clips of its own to fit to and to select on.")
-    states = {
-        recording.session_id: _state_folder(state, recording, parts[recording.session_id], architecture, settings, seed)
-        for recording in recordings
-    }
-    if state is not None and state.exists():
-        if not resume:
-            shutil.rmtree(state)
-        elif not any(folder is not None and folder.exists() for folder in states.values()):
-            raise WrongUse(
-                f"{state} was left by a fit of other recordings, settings or another seed; repeat those to go on with "
-                "it, or leave out --resume to begin anew."
+    own_seed = seed / f"member {member}" if member else seed
+    groups = [list(recordings)] if isinstance(settings, Recipe) else [[recording] for recording in recordings]
+    states = [_state_folder(state, group, parts, architecture, settings, own_seed) for group in groups]
+    _make_way(state, states, resume)
+    fits = dict[str, tuple[Encoder, Fitted]]()
+    for group, folder in zip(groups, states, strict=True):
+        if isinstance(architecture, DwiseNeuro) and isinstance(settings, Recipe):
+            fits |= fit_together(
+                group, parts, architecture, settings, own_seed, state=folder, resume=resume, progress=progress
             )
-    sessions, facts = dict[str, Encoder](), []
-    for recording in recordings:
-        own = parts[recording.session_id]
-        encoder, fitted = _fit_session(
-            recording,
-            own,
-            architecture,
-            settings,
-            seed / recording.session_id,
-            states[recording.session_id],
-            resume,
-            progress,
+        elif isinstance(settings, FitSettings) and not isinstance(architecture, DwiseNeuro):
+            own = parts[group[0].session_id]
+            fits[group[0].session_id] = _fit_session(
+                group[0], own, architecture, settings, own_seed / group[0].session_id, folder, resume, progress
+            )
+    for session_id, (encoder, _) in fits.items():
+        encoder.eval()
+        encoder.movie_statistics = measure_movies(trial.movie for trial in parts[session_id].train)
+        encoder.observation_model = measure_observation_model(
+            encoder, parts[session_id].select, parts[session_id].train
         )
-        sessions[recording.session_id] = encoder
-        facts.append(_facts(recording, own, encoder, fitted))
     return Model(
-        sessions,
+        {session_id: encoder for session_id, (encoder, _) in fits.items()},
         {
-            "kind": CompactEncoder.kind,
+            "kind": kind_of(architecture),
             "architecture": asdict(architecture),
             "fit": asdict(settings),
             "seed": seed.root,
+            "member": member,
             "folds": folds,
             "select_fold": select_fold,
-            "fitted": facts,
+            "fitted": [_facts(r, parts[r.session_id], *fits[r.session_id]) for r in recordings],
         },
     )
 
 
-def fit(recording: Recording, architecture: Compact = Compact(), **options: Any) -> Encoder:
+def fit(recording: Recording, architecture: Architecture = Compact(), **options: Any) -> Encoder:
     """Fit an encoder to one session; the options are those of `fit_model`."""
     return fit_model([recording], architecture, **options).session(recording.session_id)
 
@@ -164,20 +195,45 @@ def _of_session(roles: Split, session_id: str) -> Split:
 
 
 def _state_folder(
-    state: Path | None, recording: Recording, own: Split, architecture: Compact, settings: FitSettings, seed: Seed
+    state: Path | None,
+    recordings: Sequence[Recording],
+    parts: Mapping[str, Split],
+    architecture: Architecture,
+    settings: Settings,
+    seed: Seed,
 ) -> Path | None:
-    """Where the state of one session's fit lies: under a name that only the very same fit has."""
+    """Where the state of one fit lies: under a name that only the very same fit has."""
     if state is None:
         return None
-    trials = [[trial.trial_id for trial in role] for role in (own.train, own.select)]
-    plan = recording.fingerprint, asdict(architecture), asdict(settings), repr(seed), trials
+    sessions = [
+        [
+            recording.fingerprint,
+            [[trial.trial_id for trial in role] for role in (parts[recording.session_id].train,)],
+            [[trial.trial_id for trial in role] for role in (parts[recording.session_id].select,)],
+        ]
+        for recording in recordings
+    ]
+    plan = sessions, kind_of(architecture), asdict(architecture), asdict(settings), repr(seed)
     return state / hashlib.blake2b(json.dumps(plan).encode(), digest_size=16).hexdigest()
+
+
+def _make_way(state: Path | None, states: Sequence[Path | None], resume: bool) -> None:
+    """Delete what an earlier fit left, unless it is to be gone on with."""
+    if state is None or not state.exists():
+        return
+    if not resume:
+        shutil.rmtree(state)
+    elif not any(folder is not None and folder.exists() for folder in states):
+        raise WrongUse(
+            f"{state} was left by a fit of other recordings, settings or another seed; repeat those to go on with "
+            "it, or leave out --resume to begin anew."
+        )
 
 
 def _fit_session(
     recording: Recording,
     own: Split,
-    architecture: Compact,
+    architecture: Compact | LinearNonlinearSettings,
     settings: FitSettings,
     seed: Seed,
     state: Path | None,
@@ -186,109 +242,13 @@ def _fit_session(
 ) -> tuple[Encoder, Fitted]:
     encoder = architecture.build(recording, own.train)
     fitted = fit_population(
-        encoder,
-        own.train,
-        own.select,
-        settings=settings,
-        seed=seed,
-        state=state,
-        resume=resume,
-        progress=progress,
+        encoder, own.train, own.select, settings=settings, seed=seed, state=state, resume=resume, progress=progress
     )
-    encoder.eval()
-    encoder.movie_statistics = measure_movies(trial.movie for trial in own.train)
-    encoder.observation_model = measure_observation_model(encoder, own.select, own.train)
     return encoder, fitted
 
 
-def measure_observation_model(
-    encoder: Encoder, held_out: Sequence[Trial], fitted: Sequence[Trial] = ()
-) -> ObservationModel:
-    """Dispersion, correlation time and shared gain of the residuals on clips that were not fitted to.
-
-    A few clips of a quiet neuron measure neither dispersion nor correlation time well. Both are drawn towards their
-    median over the population, with the weight of as many responses as one clip holds at the median rate, so that no
-    neuron is believed without limit.
-
-    Args:
-        encoder: The fitted encoder.
-        held_out: Trials of clips that were not fitted to.
-        fitted: Trials that were fitted to, in which the directions of shared gains are looked for (in at most 60 of
-            them); without any no shared gain is measured.
-    """
-    pairs = list(predictions(encoder, held_out))
-    evidence = torch.cat([response for _, response in pairs]).nan_to_num().sum(0).double()
-    weight = evidence / (evidence + evidence.median().clamp_min(1e-9) / len(pairs))
-
-    def shrunk(measured: Tensor) -> Tensor:
-        typical = measured.nanmedian()
-        known = torch.where(torch.isfinite(measured), measured, typical)
-        return (weight * known.log() + (1 - weight) * typical.log()).exp().float()
-
-    def spread(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
-        return (
-            shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
-            shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
-        )
-
-    scatter, lasting = spread(pairs)
-    shown = list(predictions(encoder, fitted[:: max(1, len(fitted) // 60)]))
-    shared = measure_shared_gain(shown, pairs, scatter, lasting)
-    if shared is not None:
-        scatter, lasting = spread(without_shared_gain(pairs, shared, scatter))
-    return ObservationModel(scatter, lasting, shared)
-
-
-@dataclass(frozen=True, eq=False)
-class EncoderScores:
-    """How good an encoder is on some trials.
-
-    Attributes:
-        correlation: Single-trial correlation of rate and response, ``neuron``.
-        ceiling: What the true rate would reach, estimated from repeats, ``neuron``, or None without repeats. Gaze and
-            arousal differ between repeats and count as noise here, so an encoder that is told of them can come closer
-            to this ceiling than to the true one, and beyond it.
-        trials: How many trials were scored.
-    """
-
-    correlation: Tensor
-    ceiling: Tensor | None
-    trials: int
-
-    def summary(self) -> dict[str, float | int | None]:
-        """Means and medians over neurons; the fraction of the ceiling counts neurons whose ceiling is above 0.1."""
-        fraction = None
-        if self.ceiling is not None:
-            fraction = float(fraction_of_ceiling(self.correlation, self.ceiling).nanmean())
-        return {
-            "trials": self.trials,
-            "mean_correlation": float(self.correlation.nanmean()),
-            "median_correlation": float(self.correlation.nanmedian()),
-            "median_ceiling": float(self.ceiling.nanmedian()) if self.ceiling is not None else None,
-            "mean_fraction_of_ceiling": fraction,
-        }
-
-
-def score_encoder(encoder: Encoder, trials: Sequence[Trial]) -> EncoderScores:
-    """Score an encoder on trials that have responses, with the noise ceiling where clips repeat among them."""
-    ceiling = None
-    shown: dict[str, list[Tensor]] = {}
-    for trial in trials:
-        response = trial.response
-        if response is not None:
-            shown.setdefault(trial.clip_id, []).append(response[encoder.settled(len(response))])
-    repeated = [clips for clips in shown.values() if len(clips) > 1]
-    if repeated:
-        fewest = min(len(clips) for clips in repeated)
-        frames = [min(len(clip) for clip in clips) for clips in repeated]
-        joined = [torch.stack([c[:n] for c in clips[:fewest]]) for clips, n in zip(repeated, frames, strict=True)]
-        ceiling = noise_ceiling(torch.cat(joined, 1))
-    return EncoderScores(correlations(encoder, trials), ceiling, len(trials))
-
-
 def _facts(recording: Recording, own: Split, encoder: Encoder, fitted: Fitted) -> dict[str, Any]:
-    select = score_encoder(encoder, own.select)
+    mean = mean_response(own.train)
     facts: dict[str, Any] = {
         "session_id": recording.session_id,
         "recording_fingerprint": recording.fingerprint,
@@ -301,28 +261,26 @@ def _facts(recording: Recording, own: Split, encoder: Encoder, fitted: Fitted) -
         "dropped": {drop.trial.trial_id: drop.reason for drop in own.dropped},
         "history": list(fitted.history),
         "ended": fitted.ended,
-        "scores": {"select": select.summary()},
-        "select_correlation": _rounded(select.correlation),
+        "mean_response": rounded(mean),
     }
-    repeated = _repeated(own.test)
+    return facts | scores_of(encoder, own.select, own.test, mean)
+
+
+def scores_of(encoder: Encoder, select: Sequence[Trial], test: Sequence[Trial], mean: PerNeuron) -> dict[str, Any]:
+    """What ``encoder.json`` keeps of how good an encoder is on its select trials, and on repeated clips of the test."""
+    facts: dict[str, Any] = {"scores": {}}
+    if select:
+        chosen = score_encoder(encoder, select, mean=mean)
+        facts["scores"]["select"] = chosen.summary()
+        facts["select_correlation"] = rounded(chosen.correlation)
+    repeated = shown_repeatedly(test)
     if repeated:
-        scores = score_encoder(encoder, repeated)
+        scores = score_encoder(encoder, repeated, mean=mean)
         facts["scores"]["repeats"] = scores.summary()
-        facts["repeats_correlation"] = _rounded(scores.correlation)
-        facts["repeats_ceiling"] = _rounded(scores.ceiling) if scores.ceiling is not None else None
+        facts["repeats_correlation"] = rounded(scores.correlation)
+        facts["repeats_ceiling"] = rounded(scores.ceiling) if scores.ceiling is not None else None
+        facts["repeats_by_neuron"] = scores.by_neuron()
     return facts
-
-
-def _repeated(trials: Sequence[Trial]) -> list[Trial]:
-    shown: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if trial.response is not None:
-            shown.setdefault(trial.clip_id, []).append(trial)
-    return [trial for group in shown.values() if len(group) > 1 for trial in group]
-
-
-def _rounded(values: Tensor) -> list[float | None]:
-    return [None if value != value else round(value, 4) for value in values.tolist()]
 
 
 def _behavior_moments(trials: Sequence[Trial]) -> tuple[Tensor, Tensor]:

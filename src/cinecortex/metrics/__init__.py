@@ -4,6 +4,7 @@ Pure functions on tensors, on any device: no files, no figures, no randomness bu
 """
 
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
+from cinecortex.metrics.calibration import Calibration, calibration
 from cinecortex.metrics.movies import (
     FrameCorrelation,
     MaskScore,
@@ -14,22 +15,36 @@ from cinecortex.metrics.movies import (
     scores_over_masks,
     structural_similarity,
 )
+from cinecortex.metrics.oracle import average_correlation, explainable_variance, oracle, oracle_jackknife
 from cinecortex.metrics.residuals import correlation_time, dispersion
-from cinecortex.metrics.responses import fraction_of_ceiling, noise_ceiling, reliability, response_correlation
+from cinecortex.metrics.responses import (
+    deviance_explained,
+    fraction_of_ceiling,
+    noise_ceiling,
+    reliability,
+    response_correlation,
+)
 
 __all__ = [
+    "Calibration",
     "FrameCorrelation",
     "Interval",
     "MaskScore",
+    "average_correlation",
     "bootstrap_mean",
+    "calibration",
     "correlation_time",
+    "deviance_explained",
     "dispersion",
+    "explainable_variance",
     "fraction_of_ceiling",
     "frame_correlation",
     "motion_energy",
     "motion_energy_correlation",
     "movie_correlation",
     "noise_ceiling",
+    "oracle",
+    "oracle_jackknife",
     "paired_difference",
     "reliability",
     "response_correlation",

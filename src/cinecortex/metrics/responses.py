@@ -112,6 +112,42 @@ def fraction_of_ceiling(correlation: PerNeuron, ceiling: PerNeuron, *, least_cei
     return correlation / ceiling.where(ceiling >= least_ceiling, torch.nan)
 
 
+def deviance_explained(rate: Clips, response: Clips, mean: PerNeuron, *, burn_in: int = BURN_IN) -> PerNeuron:
+    """Share of the Poisson deviance of a constant rate that the encoder explains, per neuron.
+
+    ``1 - D(rate) / D(mean)``: 0 for the mean response, 1 for a rate that equals every response. Unlike a correlation
+    it is lowered by a wrong scale or offset.
+
+    Args:
+        rate: What an encoder expects, positive, one clip or several, ``time neuron``.
+        response: What was recorded, in the same form; NaN frames are left out.
+        mean: The constant rate it is held against, of training clips, ``neuron``.
+        burn_in: Frames left out at the start of every clip.
+
+    Returns:
+        At most 1, negative where the mean response predicts better; NaN for a neuron that was not recorded, or whose
+        responses all equal the mean.
+
+    Raises:
+        WrongUse: sizes disagree, or no frame is left after the burn-in.
+
+    Source: Cameron & Windmeijer 1997, J. Econometrics 77:329.
+    """
+    clips = paired_clips(rate, response, burn_in)
+    rates, responses = (torch.cat(side) for side in zip(*clips, strict=True))
+    recorded = ~responses.isnan()
+    known = torch.where(recorded, responses, 0.0)
+
+    def deviance(expected: AnyResponse) -> PerNeuron:
+        expected = expected.clamp_min(1e-12)
+        terms = torch.xlogy(known, known / expected) - (known - expected)
+        return torch.where(recorded, terms, 0.0).sum(0)
+
+    constant = deviance(mean.double().expand_as(rates))
+    share = 1 - deviance(rates) / constant.masked_fill(constant < 1e-9, torch.nan)
+    return share.to(response_dtype(response))
+
+
 def paired_clips(rate: Clips, response: Clips, burn_in: int) -> list[tuple[AnyResponse, AnyResponse]]:
     """Rates and responses clip by clip, without the burn-in, in double precision.
 
