@@ -1,4 +1,4 @@
-"""The command line: cinecortex simulate, inspect, fit, invert, predict, evaluate, demo."""
+"""The command line. Each function is a command; what it does is elsewhere."""
 
 from __future__ import annotations
 
@@ -286,6 +286,29 @@ def import_weights(
     rows = [(name, f"{encoder.neurons} neurons") for name, encoder in encoders.items()]
     _print_rows(f"{file.name}: {len(encoders)} animals", rows)
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: cinecortex calibrate mouse1 --encoder encoders/winner --tier oracle")
+def calibrate(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+) -> None:
+    """Measure, for imported weights, what an inversion must know besides: noise on held-out trials, and movies."""
+    from cinecortex.encoders.calibrate import calibrate as measure
+    from cinecortex.encoders.checkpoint import load_model, save_model
+    from cinecortex.encoders.train import session_facts
+
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    model = load_model(encoder)
+    model.session(loaded.session_id)
+    measured = measure(model, loaded, _choose(loaded, tier, trials))
+    save_model(measured, encoder)
+    facts = session_facts(measured, loaded.session_id)
+    _print_rows(f"session {loaded.session_id}: {facts['ended']}", _score_rows(facts))
 
 
 def _score_rows(facts: Any) -> list[tuple[str, str]]:

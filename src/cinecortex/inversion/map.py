@@ -103,12 +103,12 @@ class MAP:
 def default_likelihood(encoder: Encoder) -> Likelihood:
     """The tempered Poisson likelihood of the encoder's observation model, with shared gains where some were found."""
     if encoder.observation_model is None:
-        raise WrongUse("the encoder carries no observation model: fit it with `fit`, or hand in a likelihood.")
+        raise WrongUse("the encoder carries no observation model: fit it, or measure one with `cinecortex calibrate`.")
     return likelihood_of(encoder.observation_model)
 
 
 def default_prior(encoder: Encoder) -> Spectral:
     """The spectral prior of the encoder's training clips."""
     if encoder.movie_statistics is None:
-        raise WrongUse("the encoder carries no movie statistics: fit it with `fit`, or hand in a prior.")
+        raise WrongUse("the encoder carries no movie statistics: fit it, or measure them with `cinecortex calibrate`.")
     return Spectral.of(encoder.movie_statistics)
