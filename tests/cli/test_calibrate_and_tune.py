@@ -11,9 +11,13 @@ import torch
 from tests.encoders.small_training import SIZE, write_animal
 from tests.encoders.test_published import checkpoint
 
-from cinecortex.data import load, read_result
+from cinecortex import study
+from cinecortex.data import load
 from cinecortex.encoders import published
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
+from cinecortex.inversion.likelihoods import Poisson
+from cinecortex.inversion.map import MAP
+from cinecortex.seeds import Seed
 
 
 @pytest.fixture
@@ -38,9 +42,15 @@ def test_imported_weights_invert_once_calibrated(run, imported):
     encoder = load_model(imported / "e").session(load(imported / "mouse").session_id)
     assert encoder.observation_model is not None
     assert encoder.movie_statistics.clips == 4
-    ran = run(*words)
-    assert ran.code == 0, ran.err
-    assert read_result(imported / "r.zarr").movie.shape == (1, 70, *SIZE)
+    # `map` would take minutes here (windows of 64 x 64 px), so the stages of `invert` are gone through one by one.
+    recording, model = load(imported / "mouse"), load_model(imported / "e")
+    answers = study.invert_trials(study.make_inverter("mean", model, recording), [recording.trial("5")], seed=Seed(0))
+    assert answers[0][1].movie.shape == (70, *SIZE)
+    assert study.unseen_trials(model, [recording], recording.trials) == (recording.trial("5"),)
+    assert study.provenance(model, recording, seed=0, command="")["encoder fitted on recording"]
+    mapped = MAP(encoder=encoder)
+    assert isinstance(mapped.likelihood, Poisson)  # five neurons are too few to say what they share
+    assert mapped.prior.statistics is encoder.movie_statistics
     content = json.loads((imported / "e/encoder.json").read_text())
     (facts,) = content["fitted"]
     assert facts["trials"] == {"train": ["0", "1", "2", "3"], "select": ["4"]}
