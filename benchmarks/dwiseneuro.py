@@ -3,11 +3,11 @@
     python benchmarks/dwiseneuro.py --whole --out docs/results/dwiseneuro.md
 
 Both are timed in turns in one run, on random weights. Times are medians over the rounds, ratios medians of the ratios
-within a round with their range, since other work on the machine may come and go. The loop is the network itself, its weights frozen, window after window, and it blends
-the rates as the encoder does. A gradient needs the blended rates first, and no memory holds the loop's graph of 270
-windows; therefore the loop predicts the clip and then goes through the windows once more with the gradient of the
-rates. A second ratio leaves that first pass out, which is right only where the gradient of the rates is known
-beforehand.
+within a round with their range, since other work on the machine may come and go. The loop is the network itself, its
+weights frozen, window after window, and it blends the rates as the encoder does. A gradient needs the blended rates
+first, and no memory holds the loop's graph of 270 windows; therefore the loop predicts the clip and then goes through
+the windows once more with the gradient of the rates. A second ratio leaves that first pass out, which is right only
+where the gradient of the rates is known beforehand.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def main() -> None:
             "",
             f"Machine: {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, no "
             f"accelerator; Python {platform.python_version()}, torch {torch.__version__}. Seconds per window of 16 "
-            f"frames, medians of {options.rounds} rounds in turns, on clips of {options.frames} frames; random weights.",
+            f"frames, medians of {options.rounds} rounds in turns, on clips of {options.frames} frames.",
             "",
             "Command: `python benchmarks/dwiseneuro.py --whole`",
             "",
