@@ -2,12 +2,12 @@
 
     python benchmarks/dwiseneuro.py --whole --out docs/results/dwiseneuro.md
 
-Both are timed in turns in one run, on random weights, and the fastest of the rounds counts, as everything that
-disturbs a round makes it slower. The loop is the network itself, its weights frozen, window after window, and it blends
-the rates as the encoder does. A gradient needs the blended rates first, and no memory holds the loop's graph of 270
-windows; therefore the loop predicts the clip and then goes through the windows once more with the gradient of the
-rates. A second ratio leaves that first pass out, which is right only where the gradient of the rates is known
-beforehand.
+Both are timed in turns in one run, on random weights. Times are medians over the rounds, ratios medians of the ratios
+within a round with their range, since other work on the machine may come and go. The loop is the network itself, its
+weights frozen, window after window, and it blends the rates as the encoder does. A gradient needs the blended rates
+first, and no memory holds the loop's graph of 270 windows; therefore the loop predicts the clip and then goes through
+the windows once more with the gradient of the rates. A second ratio leaves that first pass out, which is right only
+where the gradient of the rates is known beforehand.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -120,6 +121,12 @@ def difference(answer: Tensor, reference: Tensor) -> float:
     return float((answer - reference).abs().max() / reference.abs().max())
 
 
+def ratio(slow: list[float], fast: list[float]) -> str:
+    """Median over the rounds, and the range."""
+    ratios = [a / b for a, b in zip(slow, fast, strict=True)]
+    return f"**{median(ratios):.1f}** ({min(ratios):.1f} to {max(ratios):.1f})"
+
+
 def compare(case: Case, frames: int, rounds: int) -> list[str]:
     """One row of the table: times per window, ratios, differences, memory."""
     encoder = case.encoder()
@@ -144,17 +151,17 @@ def compare(case: Case, frames: int, rounds: int) -> list[str]:
             elif name == "loop gradient":
                 wrong_slope = difference(slope, answer)
         print(case.name, {name: f"{values[-1]:.3f} s" for name, values in times.items()}, flush=True)
-    best = {name: min(values) for name, values in times.items()}
-    both = best["loop"] + best["loop gradient"]
+    times["both"] = [sum(pair) for pair in zip(times["loop"], times["loop gradient"], strict=True)]
+    middle = {name: median(values) for name, values in times.items()}
     return [
         case.name,
-        f"{best['loop']:.3f}",
-        f"{best['forward']:.3f}",
-        f"**{best['loop'] / best['forward']:.1f}**",
-        f"{both:.3f}",
-        f"{best['gradient']:.3f}",
-        f"**{both / best['gradient']:.1f}**",
-        f"{best['loop gradient'] / best['gradient']:.1f}",
+        f"{middle['loop']:.3f}",
+        f"{middle['forward']:.3f}",
+        ratio(times["loop"], times["forward"]),
+        f"{middle['both']:.3f}",
+        f"{middle['gradient']:.3f}",
+        ratio(times["both"], times["gradient"]),
+        ratio(times["loop gradient"], times["gradient"]),
         f"{wrong:.0e}, {wrong_slope:.0e}",
         f"{memory:.1f}, {peak_gb():.1f}",
     ]
@@ -202,7 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/results/dwiseneuro.md"))
     parser.add_argument("--frames", type=int, default=34, help="length of the clip that is timed, at least 32")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--reduced", action="store_true", help="only the network of a quarter of the width")
     parser.add_argument("--whole", action="store_true", help="also ten seconds of movie at full width; takes minutes")
     options = parser.parse_args()
@@ -224,8 +231,7 @@ def main() -> None:
             "",
             f"Machine: {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, no "
             f"accelerator; Python {platform.python_version()}, torch {torch.__version__}. Seconds per window of 16 "
-            f"frames, the fastest of {options.rounds} rounds in turns, on clips of {options.frames} frames; random "
-            "weights.",
+            f"frames, medians of {options.rounds} rounds in turns, on clips of {options.frames} frames.",
             "",
             "Command: `python benchmarks/dwiseneuro.py --whole`",
             "",

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 # Arrays of the inner features, in numbers: as many as stay in a processor's cache between one layer and the next.
-_CACHED_NUMBERS = 1 << 21
+_CACHED_NUMBERS = 1 << 19
 
 Frames = Float[Tensor, "_ window _ _ _"]  # of some frames; sizes and features differ from layer to layer
 

@@ -109,8 +109,9 @@ def fold_core(
 
     scale, offset = _affine(cast(Normalised, stem[1]))
     stem_weight = scale[:, None] * _double(weight)[..., 0, 0, 0]
-    encoding = _encoding(encodings[0], frames, *size)
-    still, moving = offset + encoding[0], encoding[:, :1, :1] - encoding[:1, :1, :1]
+    # The encoding is a sum of one part per axis; what changes from frame to frame is the same all over the frame.
+    still = offset + _encoding(encodings[0], 1, *size)[0]
+    moving = _encoding(encodings[0], frames, 1, 1) - _encoding(encodings[0], 1, 1, 1)
     expand, expand_bias = _pointwise(residuals[0].conv_pw)
     shortcut_scale, _ = _affine(residuals[0].bn_sc)
     stride, leaving = residuals[0].stride, residuals[0].leaving
