@@ -39,6 +39,8 @@ from cinecortex.simulation.session import write_session
 
 BLURS = [(t, s) for t in (0.0, 1.0, 2.0, 3.0, 4.5) for s in (0.5, 1.0, 1.5, 2.0, 3.0)]
 SEED = Seed(0)
+SHUFFLES = 3
+"""A single shuffle of ten clips lands within 0.03 of its mean or so: too coarse for a margin of 0.05."""
 METRICS = ("frame correlation", "structural similarity", "motion energy correlation")
 
 
@@ -99,6 +101,25 @@ def run_paper(
     return [(trial, answer) for trial, answer, _ in done], [trace for _, _, trace in done]
 
 
+def fingerprint(encoder: Encoder) -> str:
+    """Of the weights alone: `paper` rests on nothing else that an encoder folder holds."""
+    weights = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(encoder.state_dict().items()):
+        weights.update(name.encode() + value.numpy().tobytes())
+    return weights.hexdigest()
+
+
+def average(shuffles: Sequence[study.MethodScores]) -> study.MethodScores:
+    """The mean of several runs, clip by clip, so that an interval over clips does not take runs for clips."""
+    clips = []
+    for runs in zip(*(scores.clips for scores in shuffles), strict=True):
+        values = {name: float(np.mean([run.values[name] for run in runs])) for name in runs[0].values}
+        over = tuple(np.mean([run.over_masks for run in runs], axis=0).tolist())
+        clips.append(study.ClipScores(runs[0].trial_id, values, over))
+    passes, seconds = (float(np.mean([getattr(s, name) for s in shuffles])) for name in ("frame_passes", "seconds"))
+    return study.MethodScores(f"{shuffles[0].method} (mean of {len(shuffles)})", tuple(clips), passes, seconds)
+
+
 def blurred(results: study.Results, blur: tuple[float, float]) -> study.Results:
     """The same results after a Gaussian blur of these standard deviations in frames and pixels."""
     time_sigma, space_sigma = blur
@@ -141,9 +162,9 @@ def main() -> None:
     invert = SEED / "invert"
     results = {"map": study.invert_trials(mapped, test, seed=invert)}
     print("map", np.mean(correlations(results["map"], mask)), flush=True)
-    for control in (study.shuffled_neurons, study.no_neurons):
-        inverter = study.Controlled(mapped, control)
-        results[inverter.name] = study.invert_trials(inverter, test, seed=invert)
+    results["map, no neurons"] = study.invert_trials(study.Controlled(mapped, study.no_neurons), test, seed=invert)
+    shuffled = study.Controlled(mapped, study.shuffled_neurons)
+    shuffles = [study.invert_trials(shuffled, test, seed=SEED / "shuffle" / n) for n in range(SHUFFLES)]
     began = time.perf_counter()
     ridge = study.make_inverter("ridge", model, recording)
     ridge_seconds = time.perf_counter() - began
@@ -152,8 +173,7 @@ def main() -> None:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two clips at a time, a thread each
-    weights = hashlib.blake2b((options.folder / "encoder" / "weights.safetensors").read_bytes(), digest_size=8)
-    cache = options.folder / f"paper-{weights.hexdigest()}-{options.paper_steps}"
+    cache = options.folder / f"paper-{fingerprint(encoder)}-{options.paper_steps}"
     chosen, _ = run_paper(encoder, select, mask, options.paper_steps, cache)
     raw, traces = run_paper(encoder, test, mask, options.paper_steps, cache)
     torch.set_num_threads(threads)
@@ -162,6 +182,9 @@ def main() -> None:
     results["paper, best blur of select clips"] = blurred(raw, best_blur)
 
     scores = {name: study.score_results(name, found, mask=mask, encoder=encoder) for name, found in results.items()}
+    scores[shuffled.name] = average(
+        [study.score_results(shuffled.name, s, mask=mask, encoder=encoder) for s in shuffles]
+    )
     values = {name: score.values("movie correlation") for name, score in scores.items()}
     lines = table(scores, values)
     steps = [step for step, _ in traces[0]]
@@ -214,8 +237,8 @@ def table(scores: dict[str, study.MethodScores], values: dict[str, list[float]])
             f"{score.frame_passes:,.0f}",
             f"{score.seconds:.1f}",
         ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    shuffled, silent = (values[name] for name in scores if name.startswith("map, "))
+        lines.append(f"| {score.method} | " + " | ".join(cells) + " |")
+    shuffled, silent = values["map, shuffled neurons"], values["map, no neurons"]
     control = paired_difference(shuffled, silent, seed=SEED / "controls")
     return [*lines, "", f"Shuffled neurons minus no neurons: {shown(control)}."]
 

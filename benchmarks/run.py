@@ -16,7 +16,8 @@ RETINA = HERE.parent.parent / "shared" / "data" / "retina_white_noise.npz"
 
 def main() -> int:
     """Run all; the exit code is 0 when all succeeded."""
-    jobs = [["encoder.py", *(["--retina", str(RETINA)] if RETINA.exists() else [])], ["inversion.py"]]
+    retina = ["--retina", str(RETINA)] if RETINA.exists() else []
+    jobs = [["encoder.py", *retina], ["inversion.py"], ["physiology.py"], ["dwiseneuro.py"], ["loading.py"]]
     if RETINA.exists():
         jobs.insert(1, ["retina.py", str(RETINA)])
     else:

@@ -10,10 +10,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cinecortex.data import load, load_all
     from cinecortex.encoders.checkpoint import Model, load_model, save_model
+    from cinecortex.encoders.ensemble import Ensemble
     from cinecortex.encoders.fit import FitSettings
+    from cinecortex.encoders.linear_start import LinearNonlinearSettings
+    from cinecortex.encoders.recipe import DwiseNeuro, Recipe
+    from cinecortex.encoders.self_check import check_encoder
     from cinecortex.encoders.train import Compact, fit, fit_model
+    from cinecortex.encoders.wrap import wrap
     from cinecortex.inversion.map import MAP
     from cinecortex.inversion.paper import Paper
+    from cinecortex.physiology.measure import Physiology, measure_physiology
     from cinecortex.seeds import Seed
 
 # Resolved on first use, so that `cinecortex --help` does not wait for torch.
@@ -23,28 +29,44 @@ _HOMES = {
     "Model": "cinecortex.encoders.checkpoint",
     "load_model": "cinecortex.encoders.checkpoint",
     "save_model": "cinecortex.encoders.checkpoint",
+    "Ensemble": "cinecortex.encoders.ensemble",
     "FitSettings": "cinecortex.encoders.fit",
+    "LinearNonlinearSettings": "cinecortex.encoders.linear_start",
+    "DwiseNeuro": "cinecortex.encoders.recipe",
+    "Recipe": "cinecortex.encoders.recipe",
+    "check_encoder": "cinecortex.encoders.self_check",
+    "wrap": "cinecortex.encoders.wrap",
     "Compact": "cinecortex.encoders.train",
     "fit": "cinecortex.encoders.train",
     "fit_model": "cinecortex.encoders.train",
     "MAP": "cinecortex.inversion.map",
     "Paper": "cinecortex.inversion.paper",
+    "Physiology": "cinecortex.physiology.measure",
+    "measure_physiology": "cinecortex.physiology.measure",
     "Seed": "cinecortex.seeds",
 }
 
 __all__ = [
     "MAP",
     "Compact",
+    "DwiseNeuro",
+    "Ensemble",
     "FitSettings",
+    "LinearNonlinearSettings",
     "Model",
     "Paper",
+    "Physiology",
+    "Recipe",
     "Seed",
+    "check_encoder",
     "fit",
     "fit_model",
     "load",
     "load_all",
     "load_model",
+    "measure_physiology",
     "save_model",
+    "wrap",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The command line: cinecortex simulate, inspect, fit, invert, predict, evaluate, demo."""
+"""The command line. Each function is a command; what it does is elsewhere."""
 
 from __future__ import annotations
 
@@ -288,6 +288,29 @@ def import_weights(
     console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command(epilog="Example: cinecortex calibrate mouse1 --encoder encoders/winner --tier oracle")
+def calibrate(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+) -> None:
+    """Measure, for imported weights, what an inversion must know besides: noise on held-out trials, and movies."""
+    from cinecortex.encoders.calibrate import calibrate as measure
+    from cinecortex.encoders.checkpoint import load_model, save_model
+    from cinecortex.encoders.train import session_facts
+
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    model = load_model(encoder)
+    model.session(loaded.session_id)
+    measured = measure(model, loaded, _choose(loaded, tier, trials))
+    save_model(measured, encoder)
+    facts = session_facts(measured, loaded.session_id)
+    _print_rows(f"session {loaded.session_id}: {facts['ended']}", _score_rows(facts))
+
+
 def _score_rows(facts: Any) -> list[tuple[str, str]]:
     rows = []
     for trials, scores in facts["scores"].items():
@@ -401,6 +424,59 @@ def evaluate(
         beside = found.pop("baselines", {})
         parts = {"chosen trials": {name: value for name, value in found.items() if not isinstance(value, dict | list)}}
         _print_rows(f"session {loaded.session_id}", _score_rows({"scores": parts | beside}))
+
+
+@app.command(epilog="Example: cinecortex tune mouse1 --encoder encoders/pair --out out/cells.csv")
+def tune(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path | None, typer.Option("--out", help="CSV file to write, one line per neuron.")] = None,
+    degrees_per_px: Annotated[
+        float | None, typer.Option(help="Size of a pixel on the screen, for cycles per degree.")
+    ] = None,
+    aperture_px: Annotated[
+        float | None, typer.Option(help="Show gratings through windows of this standard deviation; else full screen.")
+    ] = None,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine the encoder's cells: receptive fields, orientation, direction, spatial and temporal frequency."""
+    from cinecortex.encoders.checkpoint import load_model
+    from cinecortex.physiology.measure import measure_physiology, write_table
+    from cinecortex.seeds import Seed
+
+    if (
+        out is not None
+        and out.exists()
+        and not (out.is_file() and out.read_bytes().startswith(b"neuron,center_row_px"))
+    ):
+        raise WrongUse(f"{out} exists and holds something else; choose another name, it would be overwritten.")
+    (loaded,) = _load([recording], clip_frames, test_frames, one=True)
+    forward = load_model(encoder).session(loaded.session_id)
+    with _progress("tuning", quiet=as_json) as report:
+        cells = measure_physiology(
+            forward,
+            seed=Seed(seed) / "physiology",
+            degrees_per_px=degrees_per_px,
+            aperture_px=aperture_px,
+            progress=report,
+        )
+    if out is not None:
+        write_table(cells, out)
+    if as_json:
+        _print_json(cells.to_json())
+        return
+    _print_rows(
+        f"session {loaded.session_id}",
+        [
+            (name.replace("_", " "), "unknown" if value is None else f"{value:g}")
+            for name, value in cells.summary().items()
+        ],
+    )
+    if out is not None:
+        console.print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: cinecortex demo --out out/demo")

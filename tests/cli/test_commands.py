@@ -13,7 +13,9 @@ import xarray as xr
 
 from cinecortex.data import read_result, words
 
-COMMANDS = ("simulate", "inspect", "fit", "invert", "predict", "evaluate", "demo")
+COMMANDS = (
+    "simulate", "inspect", "fit", "import-weights", "calibrate", "invert", "predict", "evaluate", "tune", "demo",
+)  # fmt: skip
 
 
 def strict_json(text: str) -> dict:

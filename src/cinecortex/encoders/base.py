@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +17,40 @@ from cinecortex.tensors import Behaviors, Movies, PerNeuron, Rates
 
 
 @dataclass(frozen=True, eq=False)
-class ObservationModel:
-    """How recorded responses scatter around the rate, per neuron; measured on clips held out from the fit.
+class SharedGain:
+    """Slow gains that many neurons share: arousal, attention, drift, and what the encoder gets wrong for all alike.
 
-    Deconvolved calcium is over-dispersed and correlated in time. The Poisson log-likelihood of neuron ``n`` is
-    therefore tempered by ``1 / (dispersion_n * correlation_time_n)``.
+    The response of neuron ``n`` scatters around ``rate_n * exp(sum over k of loading_nk * f_k(t))``, where each factor
+    ``f_k`` is a stationary first-order autoregression of unit variance.
 
     Attributes:
-        dispersion: Residual variance over rate, ``neuron``.
-        correlation_time: ``1 + 2 * sum of the residual autocorrelation``, in frames, ``neuron``.
+        loading: Change of the log-rate per unit of each factor, ``neuron factor``.
+        correlation_time: ``1 + 2 * sum of the autocorrelation`` of each factor, in frames, ``factor``.
+
+    Sources: Goris, Movshon & Simoncelli 2014, Nat Neurosci 17:858; Rabinowitz et al. 2015, eLife 4:e08998.
+    """
+
+    loading: Float[Tensor, "neuron factor"]
+    correlation_time: Float[Tensor, " factor"]
+
+
+@dataclass(frozen=True, eq=False)
+class ObservationModel:
+    """How recorded responses scatter around the rate; measured on clips held out from the fit.
+
+    Deconvolved calcium is over-dispersed and correlated in time. The Poisson log-likelihood of neuron ``n`` is
+    therefore tempered by ``1 / (dispersion_n * correlation_time_n)``. What all neurons do together is counted once
+    rather than once per neuron: see `SharedGain`.
+
+    Attributes:
+        dispersion: Residual variance over rate, ``neuron``; without the shared gain, where there is one.
+        correlation_time: ``1 + 2 * sum of the residual autocorrelation``, in frames, ``neuron``; likewise.
+        shared_gain: What the neurons share, or None where nothing shared was found.
     """
 
     dispersion: PerNeuron
     correlation_time: PerNeuron
+    shared_gain: SharedGain | None = None
 
     @property
     def temper(self) -> PerNeuron:
@@ -44,6 +67,7 @@ class Encoder(nn.Module, ABC):
         frame_rate_hz: Frames per second of the movies it takes.
         memory: A rate depends on at most this many frames up to and including its own; the first ``memory - 1`` rates
             of a movie rest on frames before its start and are left out of fits and scores.
+        causal: Whether it promises that no rate depends on a later frame.
         settings: The arguments it was made with, as JSON values.
         observation_model: How responses scatter around the rates, once measured.
         movie_statistics: Statistics of the training clips, once measured; the prior is made of them.
@@ -53,6 +77,7 @@ class Encoder(nn.Module, ABC):
     frame_size: tuple[int, int]
     frame_rate_hz: float
     memory: int
+    causal: bool = False
     settings: dict[str, Any]
     observation_model: ObservationModel | None = None
     movie_statistics: MovieStatistics | None = None
@@ -84,3 +109,15 @@ class Encoder(nn.Module, ABC):
     def dtype(self) -> torch.dtype:
         """Number format of the weights; movies and behavior must come in the same."""
         return next(self.parameters()).dtype
+
+
+@contextmanager
+def evaluating(encoder: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part of the encoder is left in the mode it was found in."""
+    modes = [(module, module.training) for module in encoder.modules()]
+    encoder.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

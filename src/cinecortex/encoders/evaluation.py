@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cinecortex.encoders.base import Encoder, ObservationModel
 from cinecortex.encoders.fit import TrialClips, predictions
+from cinecortex.encoders.shared_gain import measure_shared_gain, without_shared_gain
 from cinecortex.metrics.calibration import Calibration, calibration
 from cinecortex.metrics.oracle import average_correlation, explainable_variance, oracle, oracle_jackknife
 from cinecortex.metrics.residuals import correlation_time, dispersion
@@ -22,7 +23,7 @@ from cinecortex.metrics.responses import (
     response_correlation,
 )
 from cinecortex.recording import Trial
-from cinecortex.tensors import PerNeuron, Response
+from cinecortex.tensors import PerNeuron
 
 Pair = tuple[Tensor, Tensor]
 """Rate and response of one trial; not named by shape, as trials differ in length."""
@@ -136,17 +137,24 @@ def score_encoder(encoder: Encoder, trials: Sequence[Trial], *, mean: PerNeuron 
         shown.setdefault(trial.clip_id, []).append(pair)
     pairs = [pair for presented in shown.values() for pair in presented]
     rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
-    model = encoder.observation_model
     return EncoderScores(
         trials=len(trials),
         correlation=response_correlation(rates, responses, burn_in=0),
         clip_correlation={clip: _clip_score(presented) for clip, presented in shown.items()},
         deviance_explained=deviance_explained(rates, responses, mean, burn_in=0) if mean is not None else None,
-        calibration=calibration(rates, responses, model.dispersion, model.correlation_time, burn_in=0)
-        if model is not None
-        else None,
+        calibration=_calibration(pairs, encoder.observation_model),
         repeats=_repeat_scores([presented for presented in shown.values() if len(presented) > 1]),
     )
+
+
+def _calibration(pairs: Sequence[Pair], model: ObservationModel | None) -> Calibration | None:
+    """Of each neuron's own noise: what the model says is shared is taken out first, as it was when it was measured."""
+    if model is None:
+        return None
+    if model.shared_gain is not None:
+        pairs = without_shared_gain(pairs, model.shared_gain, model.dispersion)
+    rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
+    return calibration(rates, responses, model.dispersion, model.correlation_time, burn_in=0)
 
 
 def _scored(encoder: Encoder, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Pair]]:
@@ -179,30 +187,52 @@ def _repeat_scores(clips: Sequence[Sequence[Pair]]) -> RepeatScores | None:
     )
 
 
-def measure_observation_model(encoder: Encoder, held_out: Sequence[Trial]) -> ObservationModel:
-    """Dispersion and correlation time of each neuron's residuals on clips that were not fitted to."""
-    return observation_model_of(list(predictions(encoder, held_out)))
+def measure_observation_model(
+    encoder: Encoder, held_out: Sequence[Trial], fitted: Sequence[Trial] = ()
+) -> ObservationModel:
+    """Dispersion, correlation time and shared gain of the residuals on clips that were not fitted to.
 
-
-def observation_model_of(pairs: Sequence[tuple[Response, Response]]) -> ObservationModel:
-    """Dispersion and correlation time of each neuron's residuals, from rates and responses of clips held out.
-
-    A few clips of a quiet neuron measure neither well. Both are drawn towards their median over the population, with
-    the weight of as many responses as one clip holds at the median rate, so that no neuron is believed without limit.
+    Args:
+        encoder: The fitted encoder.
+        held_out: Trials of clips that were not fitted to.
+        fitted: Trials that were fitted to, in which the directions of shared gains are looked for (in about 60 of
+            them); without any no shared gain is measured.
     """
-    rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
-    evidence = torch.cat(responses).nan_to_num().sum(0).double()
-    weight = evidence / (evidence + evidence.median().clamp_min(1e-9) / len(pairs))
+    return observation_model_of(list(predictions(encoder, held_out)), shown_of(encoder, fitted))
+
+
+def shown_of(encoder: Encoder, fitted: Sequence[Trial]) -> list[Pair]:
+    """Rates and responses of about 60 trials, evenly among those given: enough to find what neurons share."""
+    return list(predictions(encoder, fitted[:: max(1, len(fitted) // 60)]))
+
+
+def observation_model_of(held_out: Sequence[Pair], fitted: Sequence[Pair] = ()) -> ObservationModel:
+    """The same from rates and responses, ``time neuron`` each.
+
+    A few clips of a quiet neuron measure neither dispersion nor correlation time well. Both are drawn towards their
+    median over the population, with the weight of as many responses as one clip holds at the median rate, so that no
+    neuron is believed without limit.
+    """
+    evidence = torch.cat([response for _, response in held_out]).nan_to_num().sum(0).double()
+    weight = evidence / (evidence + evidence.median().clamp_min(1e-9) / len(held_out))
 
     def shrunk(measured: Tensor) -> Tensor:
         typical = measured.nanmedian()
         known = torch.where(torch.isfinite(measured), measured, typical)
         return (weight * known.log() + (1 - weight) * typical.log()).exp().float()
 
-    return ObservationModel(
-        dispersion=shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
-        correlation_time=shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
-    )
+    def spread(pairs: Sequence[Pair]) -> tuple[PerNeuron, PerNeuron]:
+        rates, responses = [rate for rate, _ in pairs], [response for _, response in pairs]
+        return (
+            shrunk(dispersion(rates, responses, burn_in=0).clamp_min(1e-3)),
+            shrunk(correlation_time(rates, responses, burn_in=0).clamp_min(1.0)),
+        )
+
+    scatter, lasting = spread(held_out)
+    shared = measure_shared_gain(fitted, held_out, scatter, lasting)
+    if shared is not None:
+        scatter, lasting = spread(without_shared_gain(held_out, shared, scatter))
+    return ObservationModel(scatter, lasting, shared)
 
 
 def mean_response(trials: Sequence[Trial]) -> PerNeuron:

@@ -30,6 +30,7 @@ class LinearNonlinear(Encoder):
     """
 
     kind = "linear_nonlinear"
+    causal = True
 
     def __init__(
         self,

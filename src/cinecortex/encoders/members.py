@@ -20,7 +20,7 @@ import torch
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
 from cinecortex.encoders.ensemble import Ensemble
-from cinecortex.encoders.evaluation import observation_model_of
+from cinecortex.encoders.evaluation import measure_observation_model, observation_model_of, shown_of
 from cinecortex.encoders.fit import predictions
 from cinecortex.encoders.train import Architecture, Compact, Settings, fit_model, kind_of, scores_of, session_facts
 from cinecortex.errors import BadData, WrongUse
@@ -214,12 +214,13 @@ def _measured(recording: Recording, ensemble: Ensemble, told: Sequence[Mapping[s
     for member in ensemble.members:
         member.movie_statistics = statistics
     if shared:
-        ensemble.observation_model = observation_model_of(list(predictions(ensemble, shared)))
+        ensemble.observation_model = measure_observation_model(ensemble, shared, seen)
         measured_on = "clips that no member was fitted to"
     else:
         unfitted = [set(facts["trials"]["train"]) for facts in told]
         chosen = trials("select", of_all=False)
-        ensemble.observation_model = observation_model_of(list(_out_of_fold(ensemble, chosen, unfitted)))
+        apart = list(_out_of_fold(ensemble, chosen, unfitted))
+        ensemble.observation_model = observation_model_of(apart, shown_of(ensemble, seen))
         measured_on = "each clip by the members that were not fitted to it, which scatter more than all together"
     clips = {role: sorted({c for facts in told for c in facts["clips"][role]}) for role in ("train", "select")}
     mean = torch.tensor([facts["mean_response"] for facts in told], dtype=torch.float32).mean(0)

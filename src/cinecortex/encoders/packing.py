@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cinecortex.encoders.base import Encoder, ObservationModel
+from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain
 from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
 from cinecortex.encoders.dwiseneuro_encoder import DwiseNeuroEncoder
@@ -47,6 +47,10 @@ class Packed:
         if encoder.observation_model is not None:
             self.tensors[prefix + "dispersion"] = encoder.observation_model.dispersion
             self.tensors[prefix + "correlation_time"] = encoder.observation_model.correlation_time
+            shared = encoder.observation_model.shared_gain
+            if shared is not None:
+                self.tensors[prefix + "shared_loading"] = shared.loading
+                self.tensors[prefix + "shared_correlation_time"] = shared.correlation_time
         statistics = encoder.movie_statistics
         described["movie_statistics"] = statistics.to_json() if statistics is not None else None
         return described
@@ -94,9 +98,7 @@ class Unpacked:
         """The encoder of one description, in evaluation."""
         encoder = self._built(described, prefix)
         if prefix + "dispersion" in self._tensors:
-            encoder.observation_model = ObservationModel(
-                self._tensors[prefix + "dispersion"], self._tensors[prefix + "correlation_time"]
-            )
+            encoder.observation_model = self._observation_model(prefix)
         statistics = described["movie_statistics"]
         if isinstance(statistics, dict):
             encoder.movie_statistics = MovieStatistics.from_json(statistics)
@@ -105,6 +107,16 @@ class Unpacked:
                 if stored["movie_statistics"] == "of the ensemble":
                     member.movie_statistics = encoder.movie_statistics
         return encoder.eval()
+
+    def _observation_model(self, prefix: str) -> ObservationModel:
+        shared = None
+        if prefix + "shared_loading" in self._tensors:
+            shared = SharedGain(
+                self._tensors[prefix + "shared_loading"], self._tensors[prefix + "shared_correlation_time"]
+            )
+        return ObservationModel(
+            self._tensors[prefix + "dispersion"], self._tensors[prefix + "correlation_time"], shared
+        )
 
     def _built(self, described: Mapping[str, Any], prefix: str) -> Encoder:
         kind, settings = described.get("kind", self._kind), described["settings"]

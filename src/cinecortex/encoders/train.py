@@ -163,7 +163,9 @@ def fit_model(
     for session_id, (encoder, _) in fits.items():
         encoder.eval()
         encoder.movie_statistics = measure_movies(trial.movie for trial in parts[session_id].train)
-        encoder.observation_model = measure_observation_model(encoder, parts[session_id].select)
+        encoder.observation_model = measure_observation_model(
+            encoder, parts[session_id].select, parts[session_id].train
+        )
     return Model(
         {session_id: encoder for session_id, (encoder, _) in fits.items()},
         {

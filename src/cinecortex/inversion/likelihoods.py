@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from scipy.linalg import solveh_banded
 from torch import Tensor
 
-from cinecortex.encoders.base import ObservationModel
+from cinecortex.encoders.base import ObservationModel, SharedGain
 from cinecortex.tensors import Heard, PerNeuron, Response, Scalar
 
 
@@ -45,11 +49,6 @@ class Poisson:
 
     temper: PerNeuron
 
-    @staticmethod
-    def of(model: ObservationModel) -> Poisson:
-        """The likelihood that an encoder's measured observation model calls for."""
-        return Poisson(model.temper)
-
     def log_prob(self, response: Response, rate: Response, heard: Heard) -> Scalar:
         """Log-likelihood in nats, without the ``log y!`` term."""
         known = _known(response, heard)
@@ -60,6 +59,101 @@ class Poisson:
     def precision(self, rate: Response) -> Response:
         """``temper / rate``."""
         return self.temper.to(rate) / rate.clamp_min(1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedGainPoisson:
+    """Tempered Poisson log-likelihood under gains that the neurons share, which are found along with the movie.
+
+    For every rate the most probable course of the gain factors ``f`` is found, and the value is that of ``Poisson`` at
+    the rates ``r_n exp(l_n f)`` plus the log-density of ``f``. What one fluctuation does to all neurons at once then
+    counts as one piece of evidence; neurons taken as independent would count it once each. The value is concave in
+    ``f``, so Newton's method finds the one optimum.
+
+    Attributes:
+        temper: Weight per neuron, ``neuron``.
+        shared_gain: Loadings and correlation times of the gain factors.
+    """
+
+    temper: PerNeuron
+    shared_gain: SharedGain
+
+    def log_prob(self, response: Response, rate: Response, heard: Heard) -> Scalar:
+        """Log-likelihood in nats at the most probable gains, without the ``log y!`` term."""
+        known = _known(response, heard)
+        response = torch.where(known, response, torch.zeros_like(response))
+        temper = torch.where(known, self.temper.to(rate), torch.zeros_like(rate))
+        # At the optimum the derivative by the factors is zero, so they may be held fixed when the rate's is taken.
+        factors = self.factors(response, rate.detach(), temper)
+        log_gain = factors @ self.shared_gain.loading.to(rate).T
+        terms = response * (torch.log(rate.clamp_min(1e-6)) + log_gain) - rate * torch.exp(log_gain)
+        terms = torch.where(known, terms, torch.zeros_like(terms))
+        return (terms * temper).sum() - self._energy(factors)
+
+    def precision(self, rate: Response) -> Response:
+        """``temper / rate``: that of each neuron by itself."""
+        return self.temper.to(rate) / rate.clamp_min(1e-6)
+
+    def factors(
+        self, response: Response, rate: Response, temper: Float[Tensor, "time neuron"]
+    ) -> Float[Tensor, "time factor"]:
+        """The most probable gain factors; ``temper`` is zero wherever ``response`` is not known."""
+        loading = self.shared_gain.loading.to(rate)
+        frames, count = len(rate), loading.shape[1]
+        products = (loading[:, :, None] * loading[:, None, :]).flatten(1)
+        prior = _precision_bands(frames, tuple(self.shared_gain.correlation_time.tolist()))
+        factors = rate.new_zeros(frames, count)
+        for _ in range(30):
+            expected = temper * rate * torch.exp(factors @ loading.T)
+            slope = (temper * response - expected) @ loading - self._pull(factors)
+            curvature = (expected @ products).view(frames, count, count).double().cpu().numpy()
+            bands = prior.copy()
+            for row in range(count):
+                for column in range(row, count):
+                    # Upper bands: entry (i, j) of the matrix lies in row `last + i - j`, column j.
+                    bands[count - (column - row), column::count] += curvature[:, row, column]
+            step = solveh_banded(bands, slope.double().cpu().numpy().ravel()).reshape(frames, count)
+            factors = factors + torch.from_numpy(step).to(factors).clamp(-1, 1)
+            if np.abs(step).max() < 1e-5:
+                break
+        return factors
+
+    def _energy(self, factors: Float[Tensor, "time factor"]) -> Tensor:
+        return 0.5 * (factors * self._pull(factors)).sum()
+
+    def _pull(self, factors: Float[Tensor, "time factor"]) -> Float[Tensor, "time factor"]:
+        """The prior's precision times ``factors``: that of a first-order autoregression of unit variance."""
+        time = self.shared_gain.correlation_time.to(factors)
+        rho = (time - 1) / (time + 1)
+        noise = 1 - rho**2
+        if len(factors) == 1:
+            return factors
+        pulled = (1 + rho**2) / noise * factors
+        pulled[0], pulled[-1] = factors[0] / noise, factors[-1] / noise
+        pulled[1:] -= rho / noise * factors[:-1]
+        pulled[:-1] -= rho / noise * factors[1:]
+        return pulled
+
+
+@lru_cache(maxsize=8)
+def _precision_bands(frames: int, correlation_times: tuple[float, ...]) -> np.ndarray:
+    """Upper bands of the precision of several autoregressions, frame by frame, as `solveh_banded` reads them."""
+    count = len(correlation_times)
+    bands = np.zeros((count + 1, frames * count))
+    for factor, time in enumerate(correlation_times):
+        rho = (time - 1) / (time + 1)
+        own = bands[count, factor::count]
+        own[:] = (1 + rho**2) / (1 - rho**2)
+        own[[0, -1]] = 1 / (1 - rho**2) if frames > 1 else 1.0
+        bands[0, factor + count :: count] = -rho / (1 - rho**2)
+    return bands
+
+
+def likelihood_of(model: ObservationModel) -> Poisson | SharedGainPoisson:
+    """The likelihood that an encoder's measured observation model calls for."""
+    if model.shared_gain is None:
+        return Poisson(model.temper)
+    return SharedGainPoisson(model.temper, model.shared_gain)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import torch
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.descent import minimise
-from cinecortex.inversion.likelihoods import Likelihood, Poisson
+from cinecortex.inversion.likelihoods import Likelihood, likelihood_of
 from cinecortex.inversion.priors import Prior, Spectral
 from cinecortex.inversion.problem import Problem
 from cinecortex.inversion.sensitivity import binned_fisher, population_mask
@@ -101,14 +101,14 @@ class MAP:
 
 
 def default_likelihood(encoder: Encoder) -> Likelihood:
-    """The tempered Poisson likelihood of the encoder's measured observation model."""
+    """The tempered Poisson likelihood of the encoder's observation model, with shared gains where some were found."""
     if encoder.observation_model is None:
-        raise WrongUse("the encoder carries no observation model: fit it with `fit`, or hand in a likelihood.")
-    return Poisson.of(encoder.observation_model)
+        raise WrongUse("the encoder carries no observation model: fit it, or measure one with `cinecortex calibrate`.")
+    return likelihood_of(encoder.observation_model)
 
 
 def default_prior(encoder: Encoder) -> Spectral:
     """The spectral prior of the encoder's training clips."""
     if encoder.movie_statistics is None:
-        raise WrongUse("the encoder carries no movie statistics: fit it with `fit`, or hand in a prior.")
+        raise WrongUse("the encoder carries no movie statistics: fit it, or measure them with `cinecortex calibrate`.")
     return Spectral.of(encoder.movie_statistics)

@@ -49,7 +49,8 @@ def calibration(
 
     Args:
         rate: What the encoder expects, positive, one clip or several, ``time neuron``.
-        response: What was recorded, in the same form; NaN frames are left out.
+        response: What was recorded, in the same form; NaN frames are left out. Below zero counts as zero where a
+            distribution is asked for.
         dispersion: Residual variance over rate, as the model has it.
         correlation_time: Frames that share one independent piece of noise, as the model has it.
         burn_in: Frames left out at the start of every clip.
@@ -73,7 +74,7 @@ def calibration(
         squares += residual.square().sum(0)
         predicted += expected.sum(0)
         scores += torch.where(recorded, residual.square() / (r * spread), 0.0).sum(0)
-        inside += torch.where(recorded, _inside(r / spread, y.nan_to_num() / spread), 0.0).sum(0)
+        inside += torch.where(recorded, _inside(r / spread, y.nan_to_num().clamp_min(0) / spread), 0.0).sum(0)
         count += recorded.sum(0)
         whole = len(r) // block * block
         complete = recorded[:whole].reshape(-1, block, recorded.shape[1]).all(1)
