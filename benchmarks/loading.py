@@ -108,17 +108,21 @@ def summary(reading: Sequence[float], training: Sequence[float], *, frames: int)
 
 
 def resident_memory_mb(folder: Path, windows: int) -> float:
-    """Peak resident memory of a process that reads many windows, over what it had before the first."""
+    """Most resident memory while a process reads many windows, over what it had after the first few (Linux)."""
     recording = load(folder)
     parts = {recording.session_id: Split(recording.trials, recording.trials[:1], ())}
-    run = Training(
-        [recording], parts, DwiseNeuro(width=0.01, padded_size=(64, 64)), Recipe(batch_size=4), Seed(0)
-    )  # fmt: skip
-    run.windows.read(run.windows.plan(0))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    architecture, recipe = DwiseNeuro(width=0.01, padded_size=(64, 64)), Recipe(batch_size=4)
+    run = Training([recording], parts, architecture, recipe, Seed(0))
+
+    def resident() -> float:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 1e6
+
+    seen = []
     for _, parts_read in run.windows.ahead(range(windows // 4)):
         del parts_read
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        seen.append(resident())
+    return max(seen[8:]) - max(seen[:8])
 
 
 def memory_of(folder: Path, windows: int) -> float:
@@ -167,13 +171,13 @@ def main() -> None:
             "",
             *machine(command),
             "",
-            f"{where}. A folder of random numbers, {options.trials} trials of {FRAMES} frames, {options.neurons:,} "
+            f"On {where}. A folder of random numbers, {options.trials} trials of {FRAMES} frames, {options.neurons:,} "
             f"neurons, {SIZE[0]}x{SIZE[1]} px. Loading is one thread, not overlapped; in a training it is.",
             "",
             *lines,
             "",
-            f"Peak resident memory after reading {8 * options.trials} windows, over that after the first batch: "
-            f"{grown['quarter']:.0f} MB on {options.trials // 4} trials, {grown['whole']:.0f} MB on {options.trials} "
+            f"Most resident memory while {8 * options.trials} windows are read, over that during the first 32: "
+            f"{grown['quarter']:.1f} MB on {options.trials // 4} trials, {grown['whole']:.1f} MB on {options.trials} "
             f"trials, whose files hold {options.trials * options.neurons * FRAMES * 4 / 1e6:,.0f} MB of responses.",
             "",
         ]

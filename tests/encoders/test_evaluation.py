@@ -8,7 +8,7 @@ import torch
 from tests.encoders.gabor_cells import trial_of
 
 from cinecortex.encoders.base import ObservationModel
-from cinecortex.encoders.baselines import difference
+from cinecortex.encoders.baselines import _difference, difference, difference_within_clips
 from cinecortex.encoders.evaluation import mean_response, score_encoder, scored_frames, shown_repeatedly
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
 from cinecortex.metrics.calibration import calibration
@@ -91,7 +91,7 @@ def test_the_true_encoder_explains_more_than_the_mean_and_another_less(trials):
     mean = mean_response(trials)
     true, other = (score_encoder(encoder_of(seed), trials, mean=mean) for seed in (0, 1))
     assert float(true.deviance_explained.mean()) > 0 > float(other.deviance_explained.mean())
-    better = difference(true, other, seed=Seed(0))
+    better = difference_within_clips(true, other, seed=Seed(0))
     assert better.n == 3
     assert better.value == pytest.approx(
         np.mean([true.clip_correlation[c] - other.clip_correlation[c] for c in true.clip_correlation])
@@ -105,3 +105,18 @@ def test_the_mean_response_is_over_recorded_frames(trials):
     found = mean_response([holed, replace(trials[1])])
     expected = torch.cat([response, trials[1].response]).nanmean(0)
     torch.testing.assert_close(found, expected)
+
+
+def test_the_difference_is_that_of_the_scores_and_its_interval_that_of_clips_drawn(trials):
+    true, other = (score_encoder(encoder_of(seed), trials) for seed in (0, 1))
+    found = difference(true, other, seed=Seed(0), draws=500)
+    assert found.value == pytest.approx(float(true.correlation.mean() - other.correlation.mean()), abs=1e-6)
+    assert 0 < found.low < found.value < found.high
+    assert difference(true, true, seed=Seed(0), draws=10).high == 0
+    # A clip counted twice is the same as one shown twice.
+    doubled = score_encoder(encoder_of(0), [*trials, trials[-1]]), score_encoder(encoder_of(1), [*trials, trials[-1]])
+    order = list(true.clip_correlation)
+    times = torch.tensor([2.0 if clip == trials[-1].clip_id else 1.0 for clip in order])
+    expected = float(doubled[0].correlation.mean() - doubled[1].correlation.mean())
+    assert _difference(true, other, times) == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(difference(*(replace(s, clip_moments=s.clip_moments[:1]) for s in (true, other)), seed=Seed(0)).low)

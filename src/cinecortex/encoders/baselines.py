@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import scipy.stats
 import torch
+from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
@@ -64,6 +68,7 @@ def evaluate(
             "mean response": {"mean_correlation": 0.0, "median_deviance_explained": 0.0},
             "linear-nonlinear": baseline.summary(),
             "encoder less linear-nonlinear": asdict(difference(scored, baseline, seed=seed / "bootstrap")),
+            "the same within clips": asdict(difference_within_clips(scored, baseline, seed=seed / "bootstrap")),
         }
     return found
 
@@ -78,8 +83,43 @@ def fit_baseline(recording: Recording, train: Sequence[Trial], select: Sequence[
     return encoder.eval()
 
 
-def difference(a: EncoderScores, b: EncoderScores, *, seed: Seed) -> Interval:
-    """Mean over clips of the single-trial correlation of ``a`` less that of ``b``, with its interval over clips."""
+def difference(a: EncoderScores, b: EncoderScores, *, seed: Seed, level: float = 0.95, draws: int = 1000) -> Interval:
+    """Mean over neurons of the single-trial correlation of ``a`` less that of ``b``, all frames together.
+
+    The interval is the percentile interval of the same difference over clips drawn with replacement, its levels widened
+    for few clips as in `metrics.bootstrap`.
+
+    Args:
+        a: Scores on some trials.
+        b: Scores on the same trials.
+        seed: Stream for the drawing.
+        level: Coverage of the interval.
+        draws: How many times clips are drawn.
+    """
+    clips = len(a.clip_moments)
+    if clips < 2:
+        return Interval(_difference(a, b, torch.ones(clips)), math.nan, math.nan, level, clips)
+    taken = torch.from_numpy(seed.numpy().multinomial(clips, np.full(clips, 1 / clips), size=draws)).double()
+    drawn = [_difference(a, b, times) for times in taken]
+    widened = scipy.stats.norm.cdf(np.sqrt(clips / (clips - 1)) * scipy.stats.t.ppf((1 - level) / 2, clips - 1))
+    low, high = np.nanquantile(drawn, [widened, 1 - widened])
+    return Interval(_difference(a, b, torch.ones(clips)), float(low), float(high), level, clips)
+
+
+def _difference(a: EncoderScores, b: EncoderScores, times: Tensor) -> float:
+    """Of the mean correlations, each clip counted so many times."""
+    means = []
+    for scores in (a, b):
+        count, r, y, rr, yy, ry = torch.einsum("c,cmn->mn", times.double(), scores.clip_moments)
+        covariance, rate, response = count * ry - r * y, count * rr - r * r, count * yy - y * y
+        varies = (rate > 1e-12 * count * rr) & (response > 1e-12 * count * yy)
+        correlation = torch.where(varies, covariance / (rate * response).clamp_min(1e-300).sqrt(), 0.0)
+        means.append(correlation.masked_fill(response <= 1e-12 * count * yy, torch.nan).nanmean())
+    return float(means[0] - means[1])
+
+
+def difference_within_clips(a: EncoderScores, b: EncoderScores, *, seed: Seed) -> Interval:
+    """Mean over clips of the correlation within the clip of ``a`` less that of ``b``, with its interval over clips."""
     clips = list(a.clip_correlation)
     return paired_difference([a.clip_correlation[c] for c in clips], [b.clip_correlation[c] for c in clips], seed=seed)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder, ObservationModel
@@ -58,7 +59,9 @@ class EncoderScores:
         trials: How many trials were scored.
         correlation: Single-trial correlation of rate and response, all frames together, ``neuron``.
         clip_correlation: Single-trial correlation averaged over neurons, and over presentations, of each clip by its
-            ``clip_id``; what intervals over clips rest on.
+            ``clip_id``; differences between clips do not count in it.
+        clip_moments: Of each clip, in the same order, the sums over recorded frames of 1, rate, response, rate squared,
+            response squared, and their product: what the correlation over any choice of clips rests on.
         deviance_explained: Share of the deviance of the mean training response, ``neuron``, or None where that is not
             known.
         calibration: Predicted against realised spread, or None without an observation model.
@@ -68,6 +71,7 @@ class EncoderScores:
     trials: int
     correlation: PerNeuron
     clip_correlation: dict[str, float]
+    clip_moments: Float[Tensor, "clip moment neuron"]
     deviance_explained: PerNeuron | None = None
     calibration: Calibration | None = None
     repeats: RepeatScores | None = None
@@ -141,6 +145,7 @@ def score_encoder(encoder: Encoder, trials: Sequence[Trial], *, mean: PerNeuron 
         trials=len(trials),
         correlation=response_correlation(rates, responses, burn_in=0),
         clip_correlation={clip: _clip_score(presented) for clip, presented in shown.items()},
+        clip_moments=torch.stack([_moments(presented) for presented in shown.values()]),
         deviance_explained=deviance_explained(rates, responses, mean, burn_in=0) if mean is not None else None,
         calibration=_calibration(pairs, encoder.observation_model),
         repeats=_repeat_scores([presented for presented in shown.values() if len(presented) > 1]),
@@ -169,6 +174,13 @@ def _scored(encoder: Encoder, trials: Sequence[Trial]) -> Iterator[tuple[Trial, 
 def _clip_score(presented: Sequence[Pair]) -> float:
     scores = [float(response_correlation(rate, response, burn_in=0).nanmean()) for rate, response in presented]
     return sum(scores) / len(scores)
+
+
+def _moments(presented: Sequence[Pair]) -> Float[Tensor, "moment neuron"]:
+    rate, response = (torch.cat(side).double() for side in zip(*presented, strict=True))
+    known = ~response.isnan()
+    r, y = (torch.where(known, side, 0.0) for side in (rate, response))
+    return torch.stack([known.double(), r, y, r * r, y * y, r * y]).sum(1)
 
 
 def _repeat_scores(clips: Sequence[Sequence[Pair]]) -> RepeatScores | None:
