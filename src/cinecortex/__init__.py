@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from cinecortex.encoders.ensemble import Ensemble
     from cinecortex.encoders.fit import FitSettings
     from cinecortex.encoders.linear_start import LinearNonlinearSettings
+    from cinecortex.encoders.members import fit, fit_ensemble
     from cinecortex.encoders.recipe import DwiseNeuro, Recipe
     from cinecortex.encoders.self_check import check_encoder
-    from cinecortex.encoders.train import Compact, fit, fit_model
+    from cinecortex.encoders.train import Compact, fit_model
     from cinecortex.encoders.wrap import wrap
     from cinecortex.inversion.map import MAP
     from cinecortex.inversion.paper import Paper
@@ -37,7 +38,8 @@ _HOMES = {
     "check_encoder": "cinecortex.encoders.self_check",
     "wrap": "cinecortex.encoders.wrap",
     "Compact": "cinecortex.encoders.train",
-    "fit": "cinecortex.encoders.train",
+    "fit": "cinecortex.encoders.members",
+    "fit_ensemble": "cinecortex.encoders.members",
     "fit_model": "cinecortex.encoders.train",
     "MAP": "cinecortex.inversion.map",
     "Paper": "cinecortex.inversion.paper",
@@ -60,6 +62,7 @@ __all__ = [
     "Seed",
     "check_encoder",
     "fit",
+    "fit_ensemble",
     "fit_model",
     "load",
     "load_all",

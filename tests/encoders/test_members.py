@@ -14,7 +14,7 @@ from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.evaluation import observation_model_of
 from cinecortex.encoders.fit import FitSettings, predictions
 from cinecortex.encoders.linear_start import LinearNonlinearSettings
-from cinecortex.encoders.members import fit_ensemble
+from cinecortex.encoders.members import fit, fit_ensemble
 from cinecortex.encoders.train import fit_model
 from cinecortex.errors import WrongUse
 from cinecortex.seeds import Seed
@@ -132,3 +132,11 @@ def test_members_in_processes_of_their_own_are_the_same_to_the_bit(recording, tm
     beside = ensemble(recording, members=2, workers=2, progress=lambda *args: told.append(args[:2]))
     assert same_bits(alone, beside)
     assert told == [(1, 2), (2, 2)]
+
+
+def test_fit_gives_an_encoder_or_an_ensemble(recording):
+    alone = fit(recording, LINEAR, settings=QUICK, folds=3, seed=Seed(1))
+    together = fit(recording, LINEAR, settings=[QUICK], folds=3, seed=Seed(1), members=2)
+    assert alone.kind == "linear_nonlinear"
+    assert isinstance(together, Ensemble)
+    assert all(torch.equal(v, alone.state_dict()[name]) for name, v in together.members[0].state_dict().items())

@@ -65,6 +65,22 @@ class _Job:
         return self.folder.with_name(self.folder.name + ".unfinished")
 
 
+def fit(
+    recording: Recording,
+    architecture: Architecture = Compact(),  # noqa: B008 - frozen
+    *,
+    members: int = 1,
+    **options: Any,
+) -> Encoder:
+    """Fit an encoder to one session, or an `Ensemble` where there are several ``members``.
+
+    The other options are those of `fit_model`, or of `fit_ensemble`.
+    """
+    if members == 1:
+        return fit_model([recording], architecture, **options).session(recording.session_id)
+    return fit_ensemble([recording], [architecture], members=members, **options).session(recording.session_id)
+
+
 def fit_ensemble(
     recordings: Sequence[Recording],
     architectures: Sequence[Architecture] = (Compact(),),

@@ -181,11 +181,6 @@ def fit_model(
     )
 
 
-def fit(recording: Recording, architecture: Architecture = Compact(), **options: Any) -> Encoder:
-    """Fit an encoder to one session; the options are those of `fit_model`."""
-    return fit_model([recording], architecture, **options).session(recording.session_id)
-
-
 def _of_session(roles: Split, session_id: str) -> Split:
     def own(trials: Sequence[Trial]) -> tuple[Trial, ...]:
         return tuple(trial for trial in trials if trial.session_id == session_id)
