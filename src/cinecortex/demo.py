@@ -274,6 +274,14 @@ def _figures(story: _Story) -> tuple[Figure, ...]:
             figures.mask_picture(story.mask, story.mask >= MASK_THRESHOLD),
         ),
     ]
+    if facts["history"]:
+        drawn.append(
+            Figure(
+                "How the fit went",
+                "Single-trial correlation on clips set aside for it, after each epoch; the ringed epoch was kept.",
+                figures.learning_curves({"compact": [row["select"] for row in facts["history"]]}),
+            )
+        )
     if facts.get("repeats_ceiling"):
         correlation, ceiling = (
             torch.tensor([float("nan") if v is None else v for v in facts[name]])

@@ -208,6 +208,7 @@ def every_figure(_time: int = 1) -> dict[str, str]:
         "masks": figures.scores_by_mask([0.0, 0.5, 1.0], scores, metric="r"),
         "ceiling": figures.encoder_against_ceiling(ceiling / 2, ceiling),
         "mask": figures.mask_picture(mask, mask > 0.5),
+        "curves": figures.learning_curves({"a": [0.1, 0.3, 0.2], "b": [float("nan"), 0.2]}),
     }
 
 
@@ -252,3 +253,5 @@ def test_figures_refuse_what_cannot_be_drawn() -> None:
         figures.scores_by_mask([0.0], {"a": [1.0, 2.0]}, metric="r")
     with pytest.raises(WrongUse, match="no neuron"):
         figures.encoder_against_ceiling(torch.tensor([0.1]), torch.tensor([torch.nan]))
+    with pytest.raises(WrongUse):
+        figures.learning_curves({"a": []})

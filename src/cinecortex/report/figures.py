@@ -169,6 +169,37 @@ def encoder_against_ceiling(correlation: PerNeuron, ceiling: PerNeuron) -> str:
         return _svg(figure, "encoder's correlation against the noise ceiling of every neuron")
 
 
+def learning_curves(curves: Mapping[str, Sequence[float]]) -> str:
+    """Score on the select clips after each epoch of a fit; the best epoch, whose weights were kept, is ringed.
+
+    Args:
+        curves: One value per epoch for every fit (a session, or a member of an ensemble); NaN is not drawn.
+
+    Returns:
+        SVG markup.
+
+    Raises:
+        WrongUse: there is no fit, or one without an epoch.
+    """
+    if not curves or not all(len(values) for values in curves.values()):
+        raise WrongUse("there is no epoch to draw.")
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure()
+        for i, (name, values) in enumerate(curves.items()):
+            epochs = range(1, len(values) + 1)
+            axes.plot(
+                epochs, values, _marker(i), linestyle="-", color=_color(i), markersize=4, linewidth=1.6, label=name
+            )
+            known = [(value, epoch) for epoch, value in zip(epochs, values, strict=True) if not math.isnan(value)]
+            if known:
+                value, epoch = max(known)
+                axes.plot([epoch], [value], "o", markersize=11, fillstyle="none", color=_color(i))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("correlation on select clips")
+        _legend(figure, len(curves))
+        return _svg(figure, f"correlation on select clips after each epoch for {', '.join(curves)}")
+
+
 def mask_picture(mask: Mask, scored: Bool[Tensor, "height width"] | None = None) -> str:
     """Where the population can see, with the border of the pixels that are scored.
 
