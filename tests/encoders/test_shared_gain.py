@@ -69,3 +69,18 @@ def test_taking_the_shared_gain_out_leaves_independent_noise():
     # Counts under a gain of log-normal distribution scatter as their mean, which is more than the rate.
     counts = float(torch.exp(loading**2 / 2).mean())
     assert abs(float(after.mean()) - counts) < 0.2 * (float(before.mean()) - counts)
+
+
+def test_a_neuron_that_hardly_fires_gets_no_wild_loading():
+    def quiet(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        changed = []
+        for rate, response in pairs:
+            rate, response = rate.clone(), response.clone()
+            rate[:, 5], response[:, 5] = 1e-5, (response[:, 5] > 5).float() * 0.01
+            changed.append((rate, response))
+        return changed
+
+    fitted, held_out = quiet(population(30, 0.3, 10)[0]), quiet(population(10, 0.3, 11)[0])
+    gain = measure_shared_gain(fitted, held_out, torch.ones(NEURONS), ONE)
+    assert gain is not None
+    assert float(gain.loading.abs().max()) <= 2

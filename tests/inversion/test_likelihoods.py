@@ -200,3 +200,16 @@ def test_the_observation_model_says_which_likelihood():
     flat = torch.ones(NEURONS)
     assert isinstance(likelihood_of(ObservationModel(flat, flat)), Poisson)
     assert isinstance(likelihood_of(ObservationModel(flat, flat, shared_gain(1))), SharedGainPoisson)
+
+
+def test_a_rate_out_of_all_bounds_has_no_likelihood_but_is_no_error():
+    rate = rates(0)
+    rate[2, 1] = torch.inf
+    assert not torch.isfinite(SharedGainPoisson(TEMPER, shared_gain(2)).log_prob(RESPONSE, rate, ALL))
+
+
+def test_strong_gains_and_rates_far_off_are_still_solved():
+    gain = SharedGain(torch.full((NEURONS, 2), 2.0, dtype=torch.float64), torch.tensor([60.0, 2.0]))
+    rate = rates(0) * torch.tensor([1e-5, 1e3, 1.0, 1e-3], dtype=torch.float64)
+    found = SharedGainPoisson(TEMPER, gain).log_prob(RESPONSE, rate, ALL)
+    torch.testing.assert_close(found, dense(gain, RESPONSE, rate, TEMPER), rtol=1e-6, atol=1e-6)

@@ -17,6 +17,8 @@ MOST_FACTORS = 4
 NEURONS_PER_FACTOR = 10
 LEAST_VARIANCE = 1.5
 """A factor counts when its variance on held-out clips is this many times that of a neuron's own noise."""
+MOST_LOADING = 2.0
+"""Of the log-rate per unit of a factor. A neuron that hardly fires says too little to be given a larger one."""
 
 Pairs = Sequence[tuple[Response, Response]]
 
@@ -55,7 +57,8 @@ def measure_shared_gain(
     lasting = (variance[:kept] * _lasting([course[:, :kept] for course in courses]) - own_time.median()) / excess
     # A residual of one standard deviation is this change of the log-rate.
     scale = (dispersion / mean_rate).sqrt()[:, None]
-    return SharedGain(directions[:, :kept] * strength * scale, lasting.clamp_min(1.0))
+    loading = directions[:, :kept] * strength * scale
+    return SharedGain(loading.clamp(-MOST_LOADING, MOST_LOADING), lasting.clamp_min(1.0))
 
 
 def without_shared_gain(pairs: Pairs, gain: SharedGain, dispersion: PerNeuron) -> list[tuple[Response, Response]]:

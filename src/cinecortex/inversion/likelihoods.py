@@ -105,6 +105,8 @@ class SharedGainPoisson:
         factors = rate.new_zeros(frames, count)
         for _ in range(30):
             expected = temper * rate * torch.exp(factors @ loading.T)
+            if not bool(torch.isfinite(expected).all()):
+                break  # a rate that is out of all bounds: the value will say so, and a line search steps back
             slope = (temper * response - expected) @ loading - self._pull(factors)
             curvature = (expected @ products).view(frames, count, count).double().cpu().numpy()
             bands = prior.copy()
