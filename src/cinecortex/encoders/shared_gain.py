@@ -56,7 +56,7 @@ def measure_shared_gain(
     # Variance times correlation time adds up over independent parts: what the neurons' own noise puts in is taken out.
     lasting = (variance[:kept] * _lasting([course[:, :kept] for course in courses]) - own_time.median()) / excess
     # A residual of one standard deviation is this change of the log-rate.
-    scale = (dispersion / mean_rate).sqrt()[:, None]
+    scale = (dispersion / mean_rate.clamp_min(1e-9)).sqrt()[:, None]
     loading = directions[:, :kept] * strength * scale
     return SharedGain(loading.clamp(-MOST_LOADING, MOST_LOADING), lasting.clamp_min(1.0))
 
