@@ -111,6 +111,14 @@ def test_the_state_on_disk_is_one_epoch_and_names_it(tmp_path, encoder):
     assert json.loads((tmp_path / "state.json").read_text())["epoch"] == 4
 
 
+@pytest.mark.parametrize("name", ["state.json", "epoch4.safetensors"])
+def test_a_damaged_state_is_refused_in_one_sentence(tmp_path, first_weights, name):
+    fit(again(first_weights), state=tmp_path)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:20])
+    with pytest.raises(BadData, match="damaged state of an unfinished fit; leave out --resume"):
+        fit(again(first_weights), state=tmp_path, resume=True)
+
+
 def test_without_resume_an_old_state_is_not_used(tmp_path, first_weights):
     fit(again(first_weights), state=tmp_path)
     epochs = []

@@ -13,7 +13,7 @@ import torch
 from tests.encoders.small_training import NETWORK, RECIPE, animals, train_small
 
 from cinecortex.data import split
-from cinecortex.encoders import together
+from cinecortex.encoders import unfinished
 from cinecortex.encoders.checkpoint import load_model, save_model
 from cinecortex.encoders.evaluation import score_encoder
 from cinecortex.encoders.fit import FitSettings
@@ -80,7 +80,7 @@ def test_same_seed_same_bits_and_random_numbers_outside_do_not_notice(recordings
 
 @pytest.mark.parametrize("saves", [1, 2])
 def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(recordings, whole, tmp_path, monkeypatch, saves):
-    write, written = together.write_tensors, []
+    write, written = unfinished.write_tensors, []
 
     def die(path, tensors):
         written.append(path.name)
@@ -88,7 +88,7 @@ def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(recordings, whole, tmp
             raise Killed
         write(path, tensors)
 
-    monkeypatch.setattr(together, "write_tensors", die)
+    monkeypatch.setattr(unfinished, "write_tensors", die)
     with pytest.raises(Killed):
         train(recordings, state=tmp_path)
     monkeypatch.undo()

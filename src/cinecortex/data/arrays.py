@@ -36,7 +36,7 @@ _UNREADABLE = (
     zlib.error,
     SyntaxError,
     TokenError,
-)  # NotImplementedError is a RuntimeError
+)  # a compression that zipfile lacks is a RuntimeError too
 _WORDS = ("session_id", "species", "subject", "simulated", "response_unit")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +11,19 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
-from cinecortex.encoders.checkpoint import write_tensors
+from cinecortex.encoders.unfinished import (
+    load_state,
+    moments_of,
+    prefixed,
+    restore_moments,
+    save_state,
+    state_exists,
+    under,
+    weights_of,
+)
 from cinecortex.errors import BadData
 from cinecortex.metrics.responses import response_correlation
 from cinecortex.recording import Trial
@@ -111,7 +118,7 @@ def fit_population(
         The learning curve and how the fit ended.
     """
     descent = _Descent(encoder, settings, len(train))
-    if resume and state is not None and (state / "state.json").exists():
+    if resume and state is not None and state_exists(state):
         descent.load(state)
     while not descent.ended:
         order = torch.randperm(len(train), generator=(seed / "epoch" / descent.epoch).torch()).tolist()
@@ -135,7 +142,7 @@ class _Descent:
         self.encoder = self.accelerator.prepare(encoder)
         self.optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
         self.epoch, self.history = 0, list[dict[str, float | int]]()
-        self.best = _copy(encoder)
+        self.best = weights_of(encoder)
 
     @property
     def ended(self) -> str:
@@ -173,48 +180,24 @@ class _Descent:
         if not math.isfinite(loss):
             raise BadData("the loss became infinite or not a number; look at the responses with `cinecortex inspect`.")
         if all(score > row["select"] for row in self.history):
-            self.best = _copy(self.encoder)
+            self.best = weights_of(self.encoder)
         self.epoch += 1
         self.history.append({"epoch": self.epoch, "loss": loss, "select": score})
 
     def save(self, folder: Path) -> None:
-        tensors = {f"now.{name}": value for name, value in _copy(self.encoder).items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        folder.mkdir(parents=True, exist_ok=True)
-        # The tensors carry their epoch in the name: state.json names a whole file whenever the process dies.
-        weights = folder / f"epoch{self.epoch}.safetensors"
-        write_tensors(weights, tensors)
+        tensors = prefixed("now.", weights_of(self.encoder)) | prefixed("best.", self.best)
+        tensors |= prefixed("adam.", moments_of(self.optimizer))
         content = {"epoch": self.epoch, "history": self.history, "settings": asdict(self.settings), "clips": self.clips}
-        temporary = folder / "state.json.tmp"
-        temporary.write_text(json.dumps(content))
-        temporary.replace(folder / "state.json")
-        for old in folder.glob("epoch*.safetensors"):
-            if old != weights:
-                old.unlink()
+        save_state(folder, f"epoch{self.epoch}", tensors, content)
 
     def load(self, folder: Path) -> None:
-        content = json.loads((folder / "state.json").read_text())
+        content, tensors = load_state(folder)
         if content["settings"] != asdict(self.settings) or content["clips"] != self.clips:
             raise BadData(f"{folder} was written by a fit with other settings or clips; leave out --resume.")
-        tensors = load_file(folder / f"epoch{content['epoch']}.safetensors")
-        self.encoder.load_state_dict(_part(tensors, "now."))
-        self.best = _part(tensors, "best.")
-        optimizer = self.optimizer.state_dict()
-        for name, value in _part(tensors, "adam.").items():
-            index, moment = name.split(".", 1)
-            optimizer["state"].setdefault(int(index), {})[moment] = value
-        self.optimizer.load_state_dict(optimizer)
+        self.encoder.load_state_dict(under(tensors, "now."))
+        self.best = under(tensors, "best.")
+        restore_moments(self.optimizer, under(tensors, "adam."))
         self.epoch, self.history = content["epoch"], content["history"]
-
-
-def _copy(encoder: Encoder) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()}
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def batches(clips: Sequence[Clip], size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

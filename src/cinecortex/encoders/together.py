@@ -16,23 +16,30 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cinecortex.data import Split
-from cinecortex.encoders.checkpoint import write_tensors
 from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
 from cinecortex.encoders.dwiseneuro_encoder import INPUT_BEHAVIORS, DwiseNeuroEncoder
 from cinecortex.encoders.dwiseneuro_layers import Readout
 from cinecortex.encoders.fit import Fitted, correlations
 from cinecortex.encoders.recipe import DwiseNeuro, Recipe, response_unit
 from cinecortex.encoders.sampling import Part, Windows
+from cinecortex.encoders.unfinished import (
+    load_state,
+    moments_of,
+    prefixed,
+    restore_moments,
+    save_state,
+    state_exists,
+    under,
+    weights_of,
+)
 from cinecortex.errors import BadData
 from cinecortex.recording import Recording
 from cinecortex.seeds import Seed
 
 Progress = Callable[[int, int, str], None]
-State = dict[str, Tensor]
 
 
 def fit_together(
@@ -65,7 +72,7 @@ def fit_together(
         BadData: a session has no trial as long as a window, or the loss became infinite.
     """
     training = Training(recordings, parts, architecture, recipe, seed)
-    if resume and state is not None and (state / "state.json").exists():
+    if resume and state is not None and state_exists(state):
         training.load(state)
     while training.step < training.steps:
         epoch = training.step // recipe.steps_per_epoch
@@ -131,7 +138,7 @@ class Training:
         self.encoders = {
             recording.session_id: self._bound(index, recording, size) for index, recording in enumerate(self.recordings)
         }
-        self.best = _copy(self.average)
+        self.best = weights_of(self.average)
         self.windows = Windows(
             list(self.encoders.values()), [part.train for part in own], self.recipe, self.seed / "windows"
         )
@@ -223,55 +230,39 @@ class Training:
             scores[f"select {recording.session_id}"] = float(score)
         mean = sum(scores.values()) / len(scores)
         if all(mean > row["select"] for row in self.history):
-            self.best = _copy(self.average)
+            self.best = weights_of(self.average)
         loss = self.running.loss / max(1, self.running.steps)
         rate = self.recipe.learning_rate_at(max(0, self.step - 1))
         self.history.append({"epoch": epoch, "loss": loss, "select": mean, **scores, "learning_rate": rate})
         self.running = _Running()
 
     def save(self, folder: Path | None) -> None:
-        """Write all of the state; whenever the process dies, ``state.json`` names a whole file."""
+        """Write all of the state."""
         if folder is None or not self.accelerator.is_main_process:
             return
-        tensors = {f"now.{name}": value for name, value in _copy(self.network).items()}
-        tensors |= {f"average.{name}": value for name, value in _copy(self.average).items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = folder / f"step{self.step}.safetensors"
-        write_tensors(weights, tensors)
+        tensors = prefixed("now.", weights_of(self.network)) | prefixed("average.", weights_of(self.average))
+        tensors |= prefixed("best.", self.best) | prefixed("adam.", moments_of(self.optimizer))
         content = {
             "step": self.step,
             "history": self.history,
             "running": asdict(self.running),
             "recipe": asdict(self.recipe),
         }
-        temporary = folder / "state.json.tmp"
-        temporary.write_text(json.dumps(content))
-        temporary.replace(folder / "state.json")
-        for old in folder.glob("step*.safetensors"):
-            if old != weights:
-                old.unlink()
+        save_state(folder, f"step{self.step}", tensors, content)
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote.
 
         Raises:
-            BadData: it was written by a training with another recipe.
+            BadData: it was written by a training with another recipe, or is damaged.
         """
-        content = json.loads((folder / "state.json").read_text())
+        content, tensors = load_state(folder)
         if content["recipe"] != json.loads(json.dumps(asdict(self.recipe))):
             raise BadData(f"{folder} was written by a training with another recipe; leave out --resume.")
-        tensors = load_file(folder / f"step{content['step']}.safetensors")
-        self.network.load_state_dict(_part(tensors, "now."))
-        self.average.load_state_dict(_part(tensors, "average."))
-        self.best = _part(tensors, "best.")
-        optimizer = self.optimizer.state_dict()
-        for name, value in _part(tensors, "adam.").items():
-            index, moment = name.split(".", 1)
-            optimizer["state"].setdefault(int(index), {})[moment] = value
-        self.optimizer.load_state_dict(optimizer)
+        self.network.load_state_dict(under(tensors, "now."))
+        self.average.load_state_dict(under(tensors, "average."))
+        self.best = under(tensors, "best.")
+        restore_moments(self.optimizer, under(tensors, "adam."))
         self.step, self.history = content["step"], content["history"]
         self.running = _Running(**content["running"])
 
@@ -293,11 +284,3 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
                 value.lerp_(current[name].to(value), 1 - decay)
             else:
                 value.copy_(current[name])
-
-
-def _copy(module: nn.Module) -> State:
-    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
-
-
-def _part(tensors: State, prefix: str) -> State:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
