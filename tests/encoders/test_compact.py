@@ -147,3 +147,21 @@ def test_the_settings_make_the_same_encoder_again():
     again.load_state_dict(encoder.state_dict())
     movies, behaviors = random_movies(), random_behavior()
     assert torch.equal(again(movies, behaviors), encoder(movies, behaviors))
+
+
+def test_many_short_windows_are_answered_as_one_by_one():
+    encoder = encoder_of().requires_grad_(False)
+    movies, behaviors = random_movies(9, 30), random_behavior(9, 30)
+
+    def one_by_one():
+        return torch.cat([encoder(m[None], b[None]) for m, b in zip(movies, behaviors, strict=True)])
+
+    together = encoder(movies, behaviors)
+    torch.testing.assert_close(together, one_by_one(), atol=1e-10, rtol=1e-10)
+    # What is kept of a frozen encoder is made anew when its weights change.
+    with torch.no_grad():
+        encoder.temporal.mul_(0.5)
+        encoder.smoothing.add_(torch.linspace(0, 1, encoder.smoothing.shape[1]))
+    changed = encoder(movies, behaviors)
+    assert not torch.allclose(changed, together)
+    torch.testing.assert_close(changed, one_by_one(), atol=1e-10, rtol=1e-10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinecortex.encoders.base import Encoder
-from cinecortex.encoders.filtering import filter_in_time
+from cinecortex.encoders.filtering import (
+    MANY_SIGNALS,
+    SHORT_FRAMES,
+    filter_by_matrix,
+    filter_in_time,
+    filter_matrices,
+)
 from cinecortex.tensors import Behaviors, Movies, Rates
 
 _POOL_GRID = (4, 6)
@@ -110,7 +117,7 @@ class CompactEncoder(Encoder):
         self.gain = nn.Parameter(torch.zeros(neurons, len(self._arousal)))
         self.gaze_shift_px = nn.Parameter(torch.zeros(2, len(gaze)))
 
-        self._frozen: tuple[object, Tensor] | None = None
+        self._frozen: dict[str, tuple[object, Tensor]] = {}
         self.register_buffer("centre_px", torch.zeros(neurons, 2))
         self.register_buffer("window_px", torch.full((neurons,), 4.0))
         self.register_buffer("behavior_mean", torch.zeros(len(behavior_channels)))
@@ -185,18 +192,32 @@ class CompactEncoder(Encoder):
         filters = self._flat_filters()
         # Neuron, batch, time from here on: time last is what the filters run along, and every product is one product.
         projected = filters @ pixels.flatten(0, 1).T
-        kernels = self.temporal @ self.bump_basis  # pair output filter neuron lag
-        filtered = filter_in_time(projected.reshape(*self.spatial.shape[:3], *movies.shape[:2]), kernels)
+        signals = projected.reshape(*self.spatial.shape[:3], *movies.shape[:2])
+        filtered = self._in_time("temporal", signals, (self.temporal,), lambda: self.temporal @ self.bump_basis, 0)
         return filtered[:, 0], filtered[:, 1]
 
     def _flat_filters(self) -> Float[Tensor, "filter pixel"]:
-        if self.spatial.requires_grad:
-            return self.filters().transpose(-1, -2).flatten(0, 2).flatten(1)
-        # A frozen encoder is asked hundreds of times in a row: its filters are made once for each state of its weights.
-        state = tuple((t.data_ptr(), t._version) for t in (self.spatial, self.centre_px, self.window_px))
-        if self._frozen is None or self._frozen[0] != state:
-            self._frozen = state, self.filters().transpose(-1, -2).flatten(0, 2).flatten(1)
-        return self._frozen[1]
+        sources = (self.spatial, self.centre_px, self.window_px)
+        return self._once("filters", sources, lambda: self.filters().transpose(-1, -2).flatten(0, 2).flatten(1))
+
+    def _in_time(
+        self, name: str, signals: Tensor, sources: tuple[Tensor, ...], kernels: Callable[[], Tensor], future: int
+    ) -> Tensor:
+        """Filter along time, ``kernels`` being ``group output filter neuron lag``."""
+        batch, time = signals.shape[-2:]
+        if time > SHORT_FRAMES or batch < MANY_SIGNALS or any(source.requires_grad for source in sources):
+            return filter_in_time(signals, kernels(), future=future)
+        matrices = self._once(f"{name} {time}", sources, lambda: filter_matrices(kernels(), time, future=future))
+        return filter_by_matrix(signals, matrices)
+
+    def _once(self, name: str, sources: tuple[Tensor, ...], make: Callable[[], Tensor]) -> Tensor:
+        """A frozen encoder is asked hundreds of times in a row: what rests on its weights alone is made once."""
+        if any(source.requires_grad for source in sources):
+            return make()
+        state = tuple((source.data_ptr(), source._version) for source in sources)
+        if name not in self._frozen or self._frozen[name][0] != state:
+            self._frozen[name] = state, make()
+        return self._frozen[name][1]
 
     @staticmethod
     def terms(p: Pairs, q: Pairs) -> tuple[Drive, ...]:
@@ -236,8 +257,10 @@ class CompactEncoder(Encoder):
         return torch.exp(torch.tanh(drive)).reshape(self.neurons, *behaviors.shape[:2])
 
     def _smooth(self, drive: Drive) -> Drive:
-        kernel = torch.softmax(self.smoothing, -1)
-        return filter_in_time(drive[None, None], kernel[None, None, None], future=self._future)[0, 0]
+        def kernels() -> Tensor:
+            return torch.softmax(self.smoothing, -1)[None, None, None]
+
+        return self._in_time("smoothing", drive[None, None], (self.smoothing,), kernels, self._future)[0, 0]
 
 
 def raised_cosine_bumps(bumps: int, frames: int) -> Float[Tensor, "bump lag"]:

