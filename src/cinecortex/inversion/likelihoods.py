@@ -13,6 +13,7 @@ from scipy.linalg import solveh_banded
 from torch import Tensor
 
 from cinecortex.encoders.base import ObservationModel, SharedGain
+from cinecortex.inversion.curvature import Curvature
 from cinecortex.tensors import Heard, PerNeuron, Response, Scalar
 
 
@@ -31,9 +32,25 @@ class Likelihood(Protocol):
         """Fisher information about the rate, per frame and neuron, where the rate is ``rate``."""
         ...
 
+    def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
+        """Fisher information about all rates together, zero where nothing is known."""
+        ...
+
+    def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
+        """A function of the rates whose derivative at ``at`` is ``slope``, in a form that leaves the energy bounded.
+
+        Added to the log-likelihood it acts as a change of the responses would: a posterior draw is the answer to
+        responses that scatter anew.
+        """
+        ...
+
 
 def _known(response: Response, heard: Heard) -> Tensor:
     return torch.isfinite(response) & heard
+
+
+def _poisson_tilt(rate: Response, at: Response, slope: Response) -> Scalar:
+    return (slope * at * torch.log(rate.clamp_min(1e-6))).sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +76,14 @@ class Poisson:
     def precision(self, rate: Response) -> Response:
         """``temper / rate``."""
         return self.temper.to(rate) / rate.clamp_min(1e-6)
+
+    def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
+        """``temper / rate`` where a response is known."""
+        return Curvature(torch.where(_known(response, heard), self.precision(rate), torch.zeros_like(rate)))
+
+    def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
+        """``slope * at * log rate``: what other counts would add."""
+        return _poisson_tilt(rate, at, slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +118,21 @@ class SharedGainPoisson:
     def precision(self, rate: Response) -> Response:
         """``temper / rate``: that of each neuron by itself."""
         return self.temper.to(rate) / rate.clamp_min(1e-6)
+
+    def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
+        """``temper * gain / rate`` at the most probable gains, less what the gains leave uncertain."""
+        known = _known(response, heard)
+        temper = torch.where(known, self.temper.to(rate), torch.zeros_like(rate))
+        response = torch.where(known, response, torch.zeros_like(response))
+        loading = self.shared_gain.loading.to(rate)
+        gain = torch.exp(self.factors(response, rate, temper) @ loading.T)
+        prior_bands = _precision_bands(len(rate), tuple(self.shared_gain.correlation_time.tolist()))
+        own = temper * gain / rate.clamp_min(1e-6)
+        return Curvature.with_shared_gains(own, rate[:, :, None] * loading, prior_bands)
+
+    def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
+        """``slope * at * log rate``: what other counts would add."""
+        return _poisson_tilt(rate, at, slope)
 
     def factors(
         self, response: Response, rate: Response, temper: Float[Tensor, "time neuron"]
@@ -177,3 +217,11 @@ class Gaussian:
     def precision(self, rate: Response) -> Response:
         """``1 / variance``."""
         return (1 / self.variance.to(rate)).expand_as(rate)
+
+    def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
+        """``1 / variance`` where a response is known."""
+        return Curvature(torch.where(_known(response, heard), self.precision(rate), torch.zeros_like(rate)))
+
+    def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
+        """``slope * rate``: what other responses would add."""
+        return (slope * rate).sum()

@@ -1,0 +1,143 @@
+"""The posterior around one movie, as if rates were linear there: solves with ``I + F``, matrix-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from cinecortex.encoders.base import Encoder
+from cinecortex.inversion.curvature import Curvature, RateVectors
+from cinecortex.inversion.likelihoods import Likelihood
+from cinecortex.inversion.priors import Prior, Whitened
+from cinecortex.recording import Observation
+
+Vectors = Float[Tensor, "draw time height width"]
+"""Vectors in whitened coordinates."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What conjugate gradients found.
+
+    Attributes:
+        vectors: One solution for each right-hand side.
+        iterations: How many times the operator was applied to each.
+        residual: Norm of what is left over the norm of the right-hand side, the largest over the right-hand sides.
+    """
+
+    vectors: Vectors
+    iterations: int
+    residual: float
+
+
+class Linearised:
+    """``F = S J^T W J S`` at one movie: J the derivative of the rates, W the likelihood's curvature, S the prior's.
+
+    Args:
+        encoder: Forward model.
+        likelihood: How responses scatter.
+        prior: A prior whose coordinates are white.
+        observation: What was recorded.
+        z: Where to linearise, in whitened coordinates.
+        at_once: Vectors that go through the encoder together.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        likelihood: Likelihood,
+        prior: Prior,
+        observation: Observation,
+        z: Whitened,
+        *,
+        at_once: int = 4,
+    ) -> None:
+        self.encoder, self.prior, self.at_once = encoder, prior, at_once
+        device, dtype = encoder.device, encoder.dtype
+        self._behavior = observation.behavior.to(device, dtype)
+        self._movie = prior.movie(z.detach())
+        self._origin = prior.movie(torch.zeros_like(z))
+        self.settled = encoder.settled(len(z))
+        with torch.no_grad():
+            self.rate = self._rates(self._movie[None])[0]
+        self.curvature: Curvature = likelihood.curvature(
+            observation.response.to(device, dtype)[self.settled],
+            self.rate[self.settled],
+            observation.heard.to(device),
+        )
+        self.applied = 0
+
+    def _rates(self, movies: Tensor) -> Tensor:
+        return self.encoder(movies, self._behavior.expand(len(movies), -1, -1))
+
+    def pixels(self, vectors: Vectors) -> Vectors:
+        """The same changes in pixels."""
+        return torch.stack([self.prior.movie(vector) - self._origin for vector in vectors])
+
+    def changes(self, vectors: Vectors) -> RateVectors:
+        """``J S v``: the change of the settled rates, by forward-mode differentiation."""
+        parts = []
+        for some in torch.split(vectors, self.at_once):
+            tangents = self.pixels(some)
+            with forward_ad.dual_level(), torch.no_grad():
+                primal = self._movie.expand_as(tangents).contiguous()
+                dual = forward_ad.make_dual(primal, tangents)
+                change = forward_ad.unpack_dual(self._rates(dual)).tangent
+            parts.append(change)
+        return torch.cat(parts)[:, self.settled]
+
+    def pulled_back(self, rates: RateVectors) -> Vectors:
+        """``S J^T u``, the transpose of `changes`."""
+        parts = []
+        for some in torch.split(rates, self.at_once):
+            movies = self._movie.expand(len(some), *self._movie.shape).clone().requires_grad_()
+            (gradient,) = torch.autograd.grad((self._rates(movies)[:, self.settled] * some).sum(), movies)
+            parts.extend(self.prior.whiten(one) for one in gradient)
+        return torch.stack(parts)
+
+    def information(self, vectors: Vectors) -> Vectors:
+        """``F v``."""
+        self.applied += len(vectors)
+        return self.pulled_back(self.curvature(self.changes(vectors)))
+
+    def solve(
+        self, right: Vectors, *, preconditioner: Tensor | float = 1.0, iterations: int = 12, tolerance: float = 1e-3
+    ) -> Solution:
+        """``(I + F)^-1 right`` by preconditioned conjugate gradients, all right-hand sides side by side.
+
+        Args:
+            right: Right-hand sides.
+            preconditioner: Diagonal estimate of the inverse of ``I + F``.
+            iterations: Most applications of the operator.
+            tolerance: Stop when every residual is this small relative to its right-hand side.
+
+        Source: Shewchuk 1994, An Introduction to the Conjugate Gradient Method, section B3.
+        """
+        found = torch.zeros_like(right)
+        residual, whole = right, _norm(right).clamp_min(1e-30)
+        scaled = preconditioner * residual
+        direction, size = scaled, _dot(residual, scaled)
+        for done in range(iterations):
+            left = float((_norm(residual) / whole).max())
+            if left <= tolerance:
+                return Solution(found, done, left)
+            moved = direction + self.information(direction)
+            step = size / _dot(direction, moved).clamp_min(1e-30)
+            found = found + step * direction
+            residual = residual - step * moved
+            scaled = preconditioner * residual
+            size, before = _dot(residual, scaled), size
+            direction = scaled + size / before.clamp_min(1e-30) * direction
+        return Solution(found, iterations, float((_norm(residual) / whole).max()))
+
+
+def _dot(a: Vectors, b: Vectors) -> Float[Tensor, "draw 1 1 1"]:
+    return (a * b).flatten(1).sum(1, dtype=torch.float64).to(a)[:, None, None, None]
+
+
+def _norm(a: Vectors) -> Float[Tensor, "draw 1 1 1"]:
+    return _dot(a, a).sqrt()
