@@ -118,9 +118,7 @@ def run_chains(
     for _ in range(warm_up):
         angle = math.exp(step.log_angle)
         turns = _turns(path, angle)
-        state, probability, _ = transition(
-            energies, state, reference, angle=angle, turns=turns, generator=generator
-        )
+        state, probability, _ = transition(energies, state, reference, angle=angle, turns=turns, generator=generator)
         step = step.after(float(probability.mean()))
         evaluations += turns * len(start)
     angle = math.exp(step.log_average)

@@ -82,7 +82,7 @@ class Langevin:
         self.prior = prior if prior is not None else default_prior(encoder)
         self.draws, self.chains, self.path, self.warm_up, self.thin = draws, chains, path, warm_up, thin
         self.descent_evaluations, self.samples = descent_evaluations, samples
-        self._precisions: dict[int, Tensor] = {}
+        self._fishers: dict[int, Tensor] = {}
 
     @property
     def name(self) -> str:
@@ -94,14 +94,14 @@ class Langevin:
         """Where the population can see, from the encoder's own sensitivity."""
         return population_mask(self.encoder, self.likelihood, self.prior, seed=Seed(0) / "mask")
 
-    def _precision(self, frames: int) -> Tensor:
-        # The one that `map` descends with; the draws are right whatever it is.
-        if frames not in self._precisions:
+    def _precision(self, observation: Observation) -> Tensor:
+        # As `map` descends with, and weaker by what this observation does not tell; the draws are right whatever it is.
+        frames = observation.frames
+        if frames not in self._fishers:
             seed = Seed(0) / "preconditioner"
-            self._precisions[frames] = 1 + binned_fisher(
-                self.encoder, self.likelihood, self.prior, frames=frames, seed=seed
-            )
-        return self._precisions[frames]
+            self._fishers[frames] = binned_fisher(self.encoder, self.likelihood, self.prior, frames=frames, seed=seed)
+        told = (observation.heard & observation.response.isfinite()).double().mean()
+        return 1 + float(told) * self._fishers[frames]
 
     def __call__(self, observation: Observation, seed: Seed) -> Reconstruction:
         """Reconstruct one trial.
@@ -111,13 +111,12 @@ class Langevin:
         """
         began = time.perf_counter()
         problem = Problem(self.encoder, self.likelihood, self.prior, observation)
-        precision = self._precision(observation.frames)
-        optima, evaluations = self._optima(problem, precision, seed / "start")
-        reference = Reference(optima, precision)
+        precision = self._precision(observation)
+        optima, starts, evaluations = self._starts(problem, precision, seed)
         found = run_chains(
             one_by_one(problem.energy),
-            reference.draw(optima, (seed / "spread").torch(optima.device)),
-            reference,
+            starts,
+            Reference(optima, precision),
             draws=-(-self.draws // self.chains),
             seed=seed,
             path=self.path,
@@ -139,20 +138,29 @@ class Langevin:
             samples=movies if self.samples else None,
         )
 
-    def _optima(self, problem: Problem, precision: Tensor, seed: Seed) -> tuple[Tensor, int]:
-        """Where a descent from a random start ends, one for each chain, and the evaluations that took."""
-        minima = []
+    def _starts(self, problem: Problem, precision: Tensor, seed: Seed) -> tuple[Tensor, Tensor, int]:
+        """An optimum for each chain, a point around it to start from, and the evaluations that they took."""
+        optima, starts, evaluations = [], [], 0
         for chain in range(self.chains):
-            start = 0.3 * torch.randn(problem.shape, generator=(seed / chain).torch(), dtype=self.encoder.dtype)
-            minima.append(
-                minimise(
-                    problem.energy,
-                    start.to(self.encoder.device),
-                    inverse_hessian=1 / precision,
-                    evaluations=self.descent_evaluations,
-                )
+            random = (seed / "start" / chain).torch()
+            first, offset = torch.randn(2, *problem.shape, generator=random, dtype=self.encoder.dtype).to(precision)
+            found = minimise(
+                problem.energy,
+                0.3 * first,
+                inverse_hessian=1 / precision,
+                evaluations=self.descent_evaluations,
             )
-        return torch.stack([found.position for found in minima]), sum(found.evaluations for found in minima)
+            offset, evaluations = offset / precision.sqrt(), evaluations + found.evaluations
+            for _ in range(10):
+                evaluations += 1
+                # Half a nat per dimension is the rule. Far more, where the precision is underrated, and the chain would
+                # start on a slope too steep for any step to be accepted.
+                if problem.energy(found.position + offset)[0] - found.energy <= offset.numel():
+                    break
+                offset = offset / 2
+            optima.append(found.position)
+            starts.append(found.position + offset)
+        return torch.stack(optima), torch.stack(starts), evaluations
 
     def _ended(self, found: Draws, seed: Seed) -> str:
         watched = watched_quantities(found, self.mask.cpu(), seed)

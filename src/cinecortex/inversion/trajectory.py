@@ -57,10 +57,6 @@ class Reference:
     centre: Tensor
     precision: Tensor
 
-    def draw(self, like: Tensor, generator: torch.Generator) -> Positions:
-        """Independent draws, one for each chain of ``like``."""
-        return self.centre + self.velocity(like, generator)
-
     def velocity(self, like: Tensor, generator: torch.Generator) -> Positions:
         """Velocities at equilibrium, one for each chain of ``like``."""
         noise = torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
