@@ -100,7 +100,7 @@ def test_hamiltonian_chains_have_the_mean_and_the_covariance_of_a_linear_world()
     world = LinearWorld.make(Seed(0), **SMALL)
     found, standard = chains_of(world, path=5.0, draws=400)
     assert float(r_hat(standard).max()) < 1.05
-    assert 0.5 < found.acceptance < 0.8
+    assert found.acceptance == pytest.approx(0.8, abs=0.1)
     assert min(moment_tests(standard).values()) > 1e-3
     _, warm = chains_of(world, path=5.0, draws=100, factor=0.8)
     p_values = moment_tests(warm)
@@ -112,7 +112,7 @@ def test_langevin_chains_have_the_mean_and_the_covariance_of_a_small_linear_worl
     """As above; single turns diffuse, so the world is small enough for them."""
     world = LinearWorld.make(Seed(0), **TINY)
     found, standard = chains_of(world, path=0.0, draws=400, thin=10)
-    assert found.turns == 1
+    assert found.evaluations == 8 * (1 + 150 + 4000)
     assert float(r_hat(standard).max()) < 1.05
     assert found.acceptance == pytest.approx(0.574, abs=0.06)
     assert min(moment_tests(standard).values()) > 1e-3

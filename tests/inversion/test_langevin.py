@@ -54,10 +54,10 @@ def test_too_short_chains_are_said_not_to_have_converged(world, answer):
 def test_long_chains_end_converged_at_the_mean_and_spread_of_the_closed_form():
     # One neuron: its Fisher information is near enough to diagonal for short chains.
     world = LinearWorld.make(Seed(0), frames=4, size=(3, 3), neurons=1)
-    found = inverter_of(world, path=6.0, draws=300, warm_up=30, samples=False)(world.observation, Seed(1))
+    found = inverter_of(world, draws=900, warm_up=40, samples=False)(world.observation, Seed(1))
     mean, covariance = world.posterior()
     spread = torch.from_numpy(np.sqrt(np.diag(covariance))).reshape(mean.shape)
-    assert found.ended.startswith("converged: 3 chains with 100 draws each")
+    assert found.ended.startswith("converged: 3 chains with 300 draws each")
     assert found.samples is None
     # With the 100 effective draws that converged chains have at least: 4.5 standard errors of each of 36 pixels.
     assert float(((found.movie - torch.from_numpy(mean)) / spread).abs().max()) < 4.5 / EFFECTIVE**0.5
@@ -83,7 +83,7 @@ def test_a_further_draw_is_inside_the_interval_nine_times_in_ten():
 
 def test_pixels_are_watched_where_the_population_can_see(world):
     values = torch.arange(2 * 5 * 30 * 6 * 7.0).reshape(2, 5, 30, 6, 7)
-    found = Draws(values, torch.zeros(2, 5).double(), acceptance=0.5, angle=0.1, turns=1, evaluations=1)
+    found = Draws(values, torch.zeros(2, 5).double(), acceptance=0.5, angle=0.1, evaluations=1)
     mask = torch.zeros(6, 7)
     mask[2, 3], mask[4, 4], mask[0, 0] = 1.0, 0.6, 0.4
     watched = watched_quantities(found, mask, Seed(0))

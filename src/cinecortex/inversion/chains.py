@@ -20,10 +20,10 @@ QUARTER = math.pi / 2
 FIRST_ANGLE = 0.3
 """Radians of the first turn of a warm-up."""
 
-LANGEVIN_ACCEPTANCE, HAMILTONIAN_ACCEPTANCE = 0.574, 0.651
-"""The acceptance at which one turn, and at which a trajectory of many, travels farthest for its cost.
+LANGEVIN_ACCEPTANCE, HAMILTONIAN_ACCEPTANCE = 0.574, 0.8
+"""The acceptance at which a single turn, and a trajectory of several, travel about farthest for their cost.
 
-Sources: Roberts & Rosenthal 1998, J R Stat Soc B 60:255; Beskos et al. 2013, Bernoulli 19:1501.
+Sources: Roberts & Rosenthal 1998, J R Stat Soc B 60:255; Betancourt, Byrne & Girolami 2014, arXiv 1411.6669.
 """
 
 
@@ -67,7 +67,6 @@ class Draws:
         energy: Energy there in nats, ``chain draw``.
         acceptance: Mean acceptance probability after the warm-up.
         angle: Radians of one turn after the warm-up.
-        turns: Evaluations in one trajectory after the warm-up.
         evaluations: How many times the energy of a single position was computed, the warm-up counted.
     """
 
@@ -75,7 +74,6 @@ class Draws:
     energy: Float[Tensor, "chain draw"]
     acceptance: float
     angle: float
-    turns: int
     evaluations: int
 
 
@@ -99,7 +97,8 @@ def run_chains(
         reference: Gaussian that shapes the proposals.
         draws: Positions kept of every chain.
         seed: Stream for everything drawn.
-        path: Radians of a whole trajectory. 0 makes every trajectory a single turn: Langevin. Otherwise Hamiltonian.
+        path: Radians of a whole trajectory, on average. 0 makes every trajectory a single turn: Langevin. Otherwise
+            Hamiltonian.
         warm_up: Transitions that serve to find the step, and are not kept.
         thin: One position in this many is kept.
         keep: What to keep of the positions, ``chain ...`` to ``chain ...``; by default themselves.
@@ -117,20 +116,17 @@ def run_chains(
     step = DualAveraging(target=HAMILTONIAN_ACCEPTANCE if path > 0 else LANGEVIN_ACCEPTANCE)
     for _ in range(warm_up):
         angle = math.exp(step.log_angle)
-        turns = _turns(path, angle)
+        turns = _turns(path, angle, generator)
         state, probability, _ = transition(energies, state, reference, angle=angle, turns=turns, generator=generator)
         step = step.after(float(probability.mean()))
         evaluations += turns * len(start)
     angle = math.exp(step.log_average)
-    turns = _turns(path, angle)
     kept, kept_energy, accepted = [], [], 0.0
     for number in range(draws * thin):
-        # Trajectories of one length may return to where they began.
-        jitter = 0.8 + 0.4 * float(torch.rand((), generator=generator, device=start.device)) if turns > 1 else 1.0
-        state, probability, _ = transition(
-            energies, state, reference, angle=angle * jitter, turns=turns, generator=generator
-        )
+        turns = _turns(path, angle, generator)
+        state, probability, _ = transition(energies, state, reference, angle=angle, turns=turns, generator=generator)
         accepted += float(probability.mean())
+        evaluations += turns * len(start)
         if (number + 1) % thin == 0:
             kept.append(state.position if keep is None else keep(state.position))
             kept_energy.append(state.energy)
@@ -139,11 +135,15 @@ def run_chains(
         energy=torch.stack(kept_energy, 1).cpu(),
         acceptance=accepted / (draws * thin),
         angle=angle,
-        turns=turns,
-        evaluations=evaluations + draws * thin * turns * len(start),
+        evaluations=evaluations,
     )
 
 
-def _turns(path: float, angle: float) -> int:
-    # Bounded, so that a warm-up that tries a tiny angle is not caught in one endless trajectory.
-    return min(max(1, round(path / angle)), 64)
+def _turns(path: float, angle: float, generator: torch.Generator) -> int:
+    """How many turns make a trajectory: ``path / angle`` on average, uniform from 1 on.
+
+    Of one length, trajectories would bring some direction back to where it began time and again (Neal 2011, section
+    5.4.2). Bounded, so that a warm-up that tries a tiny angle is not caught in one endless trajectory.
+    """
+    mean = min(max(1, round(path / angle)), 64)
+    return 1 + int(torch.randint(2 * mean - 1, (), generator=generator, device=generator.device)) if mean > 1 else 1
