@@ -84,7 +84,8 @@ def _normal_scores(halves: np.ndarray) -> np.ndarray:
     flat = halves.reshape(halves.shape[0] * halves.shape[1], -1)
     ranks = rankdata(flat, axis=0)
     scores = ndtri((ranks - 0.375) / (len(flat) + 0.25))
-    return np.where(np.isnan(flat), np.nan, scores).reshape(halves.shape)
+    scores = np.where(np.isnan(flat), np.nan, scores)
+    return scores.reshape(halves.shape)
 
 
 def _spreads(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +98,7 @@ def _spreads(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _plain_r_hat(halves: np.ndarray) -> np.ndarray:
     within, together = _spreads(halves)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(together / within)
+        return np.asarray(np.sqrt(together / within))
 
 
 def _effective(halves: np.ndarray) -> np.ndarray:
@@ -122,4 +123,4 @@ def _autocovariance(halves: np.ndarray) -> np.ndarray:
     centred = halves - halves.mean(1, keepdims=True)
     power = np.abs(np.fft.rfft(centred, 2 * draws, axis=1)) ** 2
     covariance = np.fft.irfft(power, axis=1)[:, :draws]
-    return covariance.mean(0) / (draws - 1)
+    return np.asarray(covariance.mean(0) / (draws - 1))

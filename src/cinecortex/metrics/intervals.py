@@ -1,4 +1,4 @@
-"""Do intervals hold the truth as often as they promise, and what would make them?
+"""Do intervals hold the truth as often as they promise, and how good are they for their width?
 
 Every function takes movies, ``time height width``. Entries where any of them is NaN do not count, nor do pixels
 outside the mask; frames of a burn-in are left out by the caller. Where nothing counts the answer is NaN.
@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.special import ndtri
 from torch import Tensor
 
-from cinecortex.errors import BadData, WrongUse
-from cinecortex.reconstruction import Reconstruction
+from cinecortex.errors import WrongUse
 from cinecortex.tensors import Mask, Movie
 
 Samples = Float[Tensor, "sample time height width"]
 Counted = Float[Tensor, " counted"]
+"""The entries that count, one after another, in double precision."""
 
 LEVEL = 0.9
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -67,7 +64,7 @@ def gaussian_coverage(
     """
     true, middle, spread = _counted(mask, threshold, truth, mean, std)
     error = (true - middle).abs()
-    return tuple(_mean((error <= _quantile_of(level) * spread).double()) for level in levels)
+    return tuple(_mean((error <= half_width(level) * spread).double()) for level in levels)
 
 
 def sample_coverage(
@@ -97,7 +94,7 @@ def sample_interval(samples: Samples, level: float = LEVEL) -> tuple[Movie, Movi
     Raises:
         WrongUse: the level is not between 0 and 1.
     """
-    _quantile_of(level)
+    half_width(level)
     ordered = samples.double().sort(0).values  # NaN is sorted last
     spoilt = ordered[-1].isnan()
     count = len(ordered)
@@ -126,7 +123,7 @@ def interval_score(
     Raises:
         WrongUse: the level is not between 0 and 1, or no pixel of the mask counts.
     """
-    _quantile_of(level)
+    half_width(level)
     true, low, high = _counted(mask, threshold, truth, lower, upper)
     outside = (low - true).clamp_min(0) + (true - high).clamp_min(0)
     return _mean(high - low + 2 / (1 - level) * outside)
@@ -168,126 +165,12 @@ def sample_crps(truth: Movie, samples: Samples, mask: Mask | None = None, *, thr
     return _mean((ordered - true).abs().mean(0) - between)
 
 
-@dataclass(frozen=True)
-class Recalibration:
-    """What must be done to reconstructions so that their intervals hold on select clips.
-
-    ``movie`` becomes ``center + gain * (movie - center)`` and every distance from it ``temperature`` times as large.
-
-    Attributes:
-        temperature: Multiplier of the standard deviation.
-        gain: Multiplier of the contrast.
-        level: Coverage that was aimed at.
-        raw: Coverage at this level, mean over the clips, before either was changed.
-        clips: How many clips they were fitted to.
-    """
-
-    temperature: float
-    gain: float
-    level: float
-    raw: float
-    clips: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Values that JSON can hold."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(content: dict[str, Any]) -> Recalibration:
-        """What `to_json` gave.
-
-        Raises:
-            BadData: a value is missing, unknown or not a number.
-        """
-        try:
-            found = {name: float(value) for name, value in content.items()}
-            return Recalibration(**{**found, "clips": int(content["clips"])})  # type: ignore[arg-type]
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadData(f"a recalibration cannot be read ({error}); fit it again.") from error
-
-    def apply(self, reconstruction: Reconstruction, center: float) -> Reconstruction:
-        """The reconstruction with its contrast, spread, interval and draws changed; luminance stays within 0..1.
-
-        Args:
-            reconstruction: What an inverter gave.
-            center: Luminance of no contrast, such as the mean of the training clips.
-        """
-        old = reconstruction.movie
-        moved = center + self.gain * (old - center)
-
-        def around(values: Tensor | None) -> Tensor | None:
-            return None if values is None else moved + self.temperature * (values - old)
-
-        lower, upper = around(reconstruction.lower), around(reconstruction.upper)
-        return replace(
-            reconstruction,
-            movie=moved.clamp(0, 1),
-            std=None if reconstruction.std is None else self.temperature * reconstruction.std,
-            lower=None if lower is None else lower.clamp(0, 1),
-            upper=None if upper is None else upper.clamp(0, 1),
-            samples=around(reconstruction.samples),
-        )
-
-
-def fit_calibration(
-    errors: Sequence[Float[Tensor, "..."]],
-    stds: Sequence[Float[Tensor, "..."]],
-    *,
-    level: float = LEVEL,
-    deviations: Sequence[Float[Tensor, "..."]] | None = None,
-) -> Recalibration:
-    """The one multiplier of the standard deviation with which Gaussian intervals cover as often as they promise.
-
-    Exactly ``level`` of the errors then lie inside, every clip weighing the same. Fit it to select clips, and report
-    the raw coverage beside the recalibrated one. For intervals that are not Gaussian hand in, as ``stds``, half their
-    width over the Gaussian quantile of their level.
-
-    Args:
-        errors: Truth minus reconstruction, one tensor for each clip, the counted pixels only; NaN is left out.
-        stds: Predicted standard deviations, of the same shapes.
-        level: Coverage to reach.
-        deviations: Reconstruction minus the luminance of no contrast, of the same shapes. Where given, the contrast
-            gain with the least squared error is found first: a reconstruction that shrinks contrast is not wide
-            enough, it is in the wrong place.
+def half_width(level: float) -> float:
+    """Half the width of the central interval of a unit Gaussian.
 
     Raises:
-        WrongUse: there is no clip, shapes differ, the level is not between 0 and 1, nothing is predicted to vary, or
-            the reconstructions have no contrast to be amplified.
+        WrongUse: the level is not between 0 and 1.
     """
-    quantile = _quantile_of(level)
-    clips = [_known(*clip) for clip in zip(errors, stds, deviations or errors, strict=True)]
-    clips = [clip for clip in clips if len(clip[0])]
-    if not clips:
-        raise WrongUse("there is no error to calibrate with; hand in select clips whose spread was predicted.")
-    raw = float(np.mean([_mean((error.abs() <= quantile * std).double()) for error, std, _ in clips]))
-    gain = 1.0
-    if deviations is not None:
-        power = sum(float(deviation.square().mean()) for _, _, deviation in clips)
-        if power <= 0:
-            raise WrongUse("the reconstructions have no contrast, so no gain can be found; leave the deviations out.")
-        gain += sum(float((deviation * error).mean()) for error, _, deviation in clips) / power
-        clips = [(error - (gain - 1) * deviation, std, deviation) for error, std, deviation in clips]
-    ratio = torch.cat([error.abs() / std for error, std, _ in clips])
-    weight = torch.cat([torch.full_like(error, 1 / (len(error) * len(clips))) for error, _, _ in clips])
-    ratio, order = ratio.sort()
-    # The first error with which the share reaches the level; rounding of the sum must not ask for one more.
-    place = int(torch.searchsorted(weight[order].cumsum(0), level - 1e-9))
-    temperature = float(ratio[min(place, len(ratio) - 1)]) / quantile
-    if not math.isfinite(temperature):
-        raise WrongUse("too many pixels are predicted not to vary at all; no multiplier covers their errors.")
-    return Recalibration(temperature=temperature, gain=gain, level=level, raw=raw, clips=len(clips))
-
-
-def _known(error: Tensor, std: Tensor, deviation: Tensor) -> tuple[Counted, Counted, Counted]:
-    if not error.shape == std.shape == deviation.shape:
-        raise WrongUse(f"errors are {tuple(error.shape)} and their spread {tuple(std.shape)}; hand in the same pixels.")
-    # No error where no spread was predicted is covered by any multiplier, and 0 / 0 would be none.
-    known = torch.isfinite(error) & torch.isfinite(std) & torch.isfinite(deviation) & ((std > 0) | (error != 0))
-    return error[known].double(), std[known].double(), deviation[known].double()
-
-
-def _quantile_of(level: float) -> float:
-    """Half the width of the central interval of a unit Gaussian."""
     if not 0 < level < 1:
         raise WrongUse(f"level is {level:g}; a coverage lies between 0 and 1.")
     return float(ndtri((1 + level) / 2))
