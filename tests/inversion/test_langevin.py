@@ -5,6 +5,7 @@ import pytest
 import torch
 from tests.worlds import LinearWorld
 
+from cinecortex.errors import WrongUse
 from cinecortex.inversion.chains import Draws
 from cinecortex.inversion.langevin import EFFECTIVE, WATCHED, Langevin, central_interval, watched_quantities
 from cinecortex.inversion.problem import Problem
@@ -97,3 +98,8 @@ def test_with_no_neuron_heard_the_spread_is_that_of_the_prior(world):
     found = inverter_of(world, path=1.5, draws=300, warm_up=20)(silent, Seed(0))
     prior = torch.from_numpy(np.sqrt(np.diag(world.prior_covariance()))).reshape(4, 3, 3)
     assert float((found.std / prior).log().mean().exp()) == pytest.approx(1, abs=0.15)
+
+
+def test_chains_too_short_to_be_judged_are_refused_before_they_run(world):
+    with pytest.raises(WrongUse, match="at least 4 draws of each chain"):
+        inverter_of(world, draws=9, chains=3)

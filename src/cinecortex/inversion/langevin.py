@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.errors import WrongUse
 from cinecortex.inversion.chains import Draws, run_chains
 from cinecortex.inversion.convergence import effective_draws, r_hat
 from cinecortex.inversion.descent import minimise
@@ -60,7 +61,7 @@ class Langevin:
         samples: Whether the draws themselves are returned; they are held in memory in any case.
 
     Raises:
-        WrongUse: a default was needed that the encoder does not carry.
+        WrongUse: a default was needed that the encoder does not carry, or chains would be too short to be judged.
     """
 
     def __init__(
@@ -77,6 +78,10 @@ class Langevin:
         descent_evaluations: int = 60,
         samples: bool = False,
     ) -> None:
+        if chains < 1 or draws <= 3 * chains:
+            raise WrongUse(
+                f"{draws} draws of {chains} chains cannot be judged; ask for at least 4 draws of each chain."
+            )
         self.encoder = encoder.eval().requires_grad_(False)
         self.likelihood = likelihood if likelihood is not None else default_likelihood(encoder)
         self.prior = prior if prior is not None else default_prior(encoder)
