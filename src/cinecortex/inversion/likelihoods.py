@@ -118,7 +118,9 @@ class SharedGainPoisson:
                 for column in range(row, count):
                     # Upper bands: entry (i, j) of the matrix lies in row `last + i - j`, column j.
                     bands[count - (column - row), column::count] += curvature[:, row, column]
-            step = solveh_banded(bands, slope.double().cpu().numpy().ravel()).reshape(frames, count)
+            # A single frame has no neighbour, and scipy refuses a band that reaches beyond the matrix.
+            pull = slope.double().cpu().numpy().ravel()
+            step = solveh_banded(bands if frames > 1 else bands[1:], pull).reshape(frames, count)
             factors = factors + torch.from_numpy(step).to(factors).clamp(-1, 1)
             if np.abs(step).max() < 1e-5:
                 break
