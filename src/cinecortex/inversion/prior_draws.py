@@ -16,7 +16,12 @@ ACCEPTANCE = 0.8
 
 
 def hamiltonian_draw(
-    energy: Callable[[Whitened], Scalar], start: Whitened, seed: Seed, *, trajectories: int = 20
+    energy: Callable[[Whitened], Scalar],
+    start: Whitened,
+    seed: Seed,
+    *,
+    scale: Whitened | None = None,
+    trajectories: int = 20,
 ) -> Whitened:
     """One draw from the density ``exp(-energy(z))``: the end of a Metropolis-adjusted Hamiltonian chain.
 
@@ -30,13 +35,20 @@ def hamiltonian_draw(
         energy: Minus the log density, up to a constant, differentiable.
         start: Where the chain begins; best near where the density has its mass.
         seed: Of momenta, step sizes and acceptances.
+        scale: Spread of each coordinate under the density, where it is known to be far from 1. It shapes the path of
+            the chain, not its density.
         trajectories: Length of the chain.
 
     Source: Neal 2011, Handbook of Markov Chain Monte Carlo, chapter 5.
     """
     random, uniform = seed.torch(), (seed / "uniform").numpy()
-    position = start.detach().double()
-    value, gradient = _evaluate(energy, position)
+    unit = torch.ones_like(start, dtype=torch.float64) if scale is None else scale.double()
+    position = start.detach().double() / unit
+
+    def scaled(position: Tensor) -> Tensor:
+        return energy(position * unit)
+
+    value, gradient = _evaluate(scaled, position)
     log_step = math.log(position.numel() ** -0.25)
     for number in range(trajectories):
         momentum = torch.randn(position.shape, generator=random, dtype=torch.float64).to(position.device)
@@ -47,7 +59,7 @@ def hamiltonian_draw(
         for _ in range(max(1, round(0.5 * math.pi / step))):
             momentum = momentum - 0.5 * step * slope
             moved = moved + step * momentum
-            new_value, slope = _evaluate(energy, moved)
+            new_value, slope = _evaluate(scaled, moved)
             momentum = momentum - 0.5 * step * slope
         change = total - new_value - 0.5 * float((momentum**2).sum())
         chance = math.exp(min(change, 0.0)) if math.isfinite(change) else 0.0
@@ -56,7 +68,7 @@ def hamiltonian_draw(
         if number < trajectories // 2:
             # Robbins & Monro: large corrections at first, then ever smaller ones.
             log_step += (chance - ACCEPTANCE) * 2 / math.sqrt(number + 1)
-    return position.to(start.dtype)
+    return (position * unit).to(start.dtype)
 
 
 def _evaluate(energy: Callable[[Tensor], Tensor], position: Tensor) -> tuple[float, Tensor]:

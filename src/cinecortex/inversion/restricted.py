@@ -69,7 +69,23 @@ class Bounded:
         would pile up pixels at black and white, and dropping draws that leave the range would leave none.
         """
         start = torch.randn(frames, *frame_size, generator=(seed / "start").torch())
-        return self.movie(hamiltonian_draw(self.energy, start, seed / "chain"))
+        scale = self._spread(start, seed / "spread")
+        return self.movie(hamiltonian_draw(self.energy, start, seed / "chain", scale=scale))
+
+    def _spread(self, z: Whitened, seed: Seed) -> Whitened:
+        """About how far each coordinate can move: slow and coarse patterns push many pixels out of the range at once.
+
+        The range adds ``B^T K B`` to the curvature, ``B`` the linear part of `movie` and ``K`` the price's curvature at
+        the pixels just outside. Its diagonal is estimated from eight random fields of signs.
+        """
+        movie = self.base.movie(z)
+        excess = torch.relu(-movie) + torch.relu(movie - 1)
+        outside = ((excess > 0) & (excess < self.softness)).to(z).mean()
+        random, square = seed.torch(), torch.zeros_like(z)
+        for _ in range(8):
+            signs = torch.randint(0, 2, z.shape, generator=random).to(z) * 2 - 1
+            square += self.base.whiten(signs) ** 2 / 8
+        return torch.rsqrt(1 + square * outside / self.softness**2)
 
 
 @dataclass(frozen=True, eq=False)
