@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from skimage.io import imread
+from torch import Tensor
 
 from cinecortex.encoders.base import Encoder, evaluating
 from cinecortex.errors import BadData, WrongUse
@@ -94,7 +95,8 @@ def _transparency_gradient(
     known = torch.isfinite(recorded)
     error = torch.where(known, rate[settled] - torch.nan_to_num(recorded), torch.zeros_like(recorded))
     (gradient,) = torch.autograd.grad((error**2).sum() / known.sum().clamp_min(1), masks)
-    return (gradient / (gradient.norm() + 1e-6)).mean(0)
+    unit: Tensor = gradient / (gradient.norm() + 1e-6)
+    return unit.mean(0)
 
 
 def _blurred(picture: Mask, sigma_px: float) -> Mask:
