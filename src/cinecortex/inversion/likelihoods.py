@@ -45,8 +45,14 @@ class Likelihood(Protocol):
         ...
 
 
-def _known(response: Response, heard: Heard) -> Tensor:
-    return torch.isfinite(response) & heard
+def _known(response: Response, rate: Response, heard: Heard) -> tuple[Tensor, Response, Response]:
+    """What counts, and response and rate with 1 in place of what does not: not even a NaN gets through from there."""
+    known = torch.isfinite(response) & heard
+    return (
+        known,
+        torch.where(known, response, torch.ones_like(response)),
+        torch.where(known, rate, torch.ones_like(rate)),
+    )
 
 
 def _poisson_tilt(rate: Response, at: Response, slope: Response) -> Scalar:
@@ -68,8 +74,7 @@ class Poisson:
 
     def log_prob(self, response: Response, rate: Response, heard: Heard) -> Scalar:
         """Log-likelihood in nats, without the ``log y!`` term."""
-        known = _known(response, heard)
-        response = torch.where(known, response, torch.zeros_like(response))
+        known, response, rate = _known(response, rate, heard)
         terms = response * torch.log(rate.clamp_min(1e-6)) - rate
         return (torch.where(known, terms, torch.zeros_like(terms)) * self.temper.to(rate)).sum()
 
@@ -105,8 +110,7 @@ class SharedGainPoisson:
 
     def log_prob(self, response: Response, rate: Response, heard: Heard) -> Scalar:
         """Log-likelihood in nats at the most probable gains, without the ``log y!`` term."""
-        known = _known(response, heard)
-        response = torch.where(known, response, torch.zeros_like(response))
+        known, response, rate = _known(response, rate, heard)
         temper = torch.where(known, self.temper.to(rate), torch.zeros_like(rate))
         # At the optimum the derivative by the factors is zero, so they may be held fixed when the rate's is taken.
         factors = self.factors(response, rate.detach(), temper)
@@ -154,7 +158,9 @@ class SharedGainPoisson:
                 for column in range(row, count):
                     # Upper bands: entry (i, j) of the matrix lies in row `last + i - j`, column j.
                     bands[count - (column - row), column::count] += curvature[:, row, column]
-            step = solveh_banded(bands, slope.double().cpu().numpy().ravel()).reshape(frames, count)
+            # A single frame has no neighbour, and scipy refuses a band that reaches beyond the matrix.
+            pull = slope.double().cpu().numpy().ravel()
+            step = solveh_banded(bands if frames > 1 else bands[1:], pull).reshape(frames, count)
             factors = factors + torch.from_numpy(step).to(factors).clamp(-1, 1)
             if np.abs(step).max() < 1e-5:
                 break
@@ -210,9 +216,8 @@ class Gaussian:
 
     def log_prob(self, response: Response, rate: Response, heard: Heard) -> Scalar:
         """Log-likelihood in nats, without the normalising constant."""
-        known = _known(response, heard)
-        residual = torch.where(known, response - rate, torch.zeros_like(rate))
-        return -0.5 * (residual**2 / self.variance.to(rate)).sum()
+        _, response, rate = _known(response, rate, heard)
+        return -0.5 * ((response - rate) ** 2 / self.variance.to(rate)).sum()
 
     def precision(self, rate: Response) -> Response:
         """``1 / variance``."""

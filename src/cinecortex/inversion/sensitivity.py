@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from cinecortex.encoders.base import Encoder
 from cinecortex.inversion.likelihoods import Likelihood
-from cinecortex.inversion.priors import Prior
+from cinecortex.inversion.priors import Prior, Spectral
 from cinecortex.inversion.problem import Problem
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
@@ -37,15 +37,19 @@ def fisher_probes(
 ) -> Float[Tensor, "probe time height width"]:
     """Random vectors whose mean square is the diagonal of the pixel-space Fisher information ``J^T W J``.
 
-    Linearised at draws from the prior, a fresh one per probe, with random signs over frames and neurons (Hutchinson
-    1989; Bekas et al. 2007, Appl Numer Math 57:1214).
+    Linearised at typical movies, a fresh one per probe, with random signs over frames and neurons (Hutchinson 1989;
+    Bekas et al. 2007, Appl Numer Math 57:1214). Typical are draws from the prior; where its coordinates are not
+    whitened, so that a draw is costly (`Smooth`) or like no movie (`Flat`), and the encoder knows its training clips,
+    draws from the spectral prior of those.
     """
+    statistics = encoder.movie_statistics
+    typical = Spectral.of(statistics) if statistics is not None and not prior.whitened else prior
     observation = typical_observation(encoder, frames)
     problem = Problem(encoder, likelihood, prior, observation)
     pulled = []
     for number in range(probes):
         own = seed / number
-        movie = prior.draw(frames, encoder.frame_size, own / "movie").to(encoder.device, encoder.dtype)
+        movie = typical.draw(frames, encoder.frame_size, own / "movie").to(encoder.device, encoder.dtype)
         signs = torch.randint(0, 2, observation.response.shape, generator=(own / "signs").torch()) * 2.0 - 1.0
         pulled.append(problem.pull_back(movie, signs.to(movie)))
     return torch.stack(pulled)
