@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.recording import Observation
-from cinecortex.tensors import Movie
+from cinecortex.tensors import Behavior, Movie, Movies, Scalar
+
+BehaviorGiven = Literal["recorded", "mean"]
+"""What the encoder is told of the behavior: as it was recorded, or its training mean on every frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,38 +27,61 @@ class Problem:
     """One observation to invert.
 
     Attributes:
-        encoder: Forward model of the population that was observed.
+        encoder: Forward model of the population that was observed. An `Ensemble` is asked for its mean rate.
         likelihood: How its responses scatter.
         prior: What movies are like.
         observation: What was recorded.
+        behavior: What the encoder is told of the behavior.
+        member_likelihoods: One for each member of the encoder, which then must be an ensemble: the data term is no
+            longer the log-likelihood of the mean rate but the mean of the members' own log-likelihoods, so that the
+            gradients of the members are averaged ("gradient ensembling"). Every member must then explain the
+            responses by itself: a movie on which the members disagree has the higher energy. With Gaussian noise the
+            difference is exactly half their variance about the mean rate over the noise variance. The two agree where
+            the members do.
+
+    Raises:
+        WrongUse: the observation does not fit the encoder, or there is not one likelihood for each member.
     """
 
     encoder: Encoder
     likelihood: Likelihood
     prior: Prior
     observation: Observation
+    behavior: BehaviorGiven = "recorded"
+    member_likelihoods: tuple[Likelihood, ...] = ()
 
     def __post_init__(self) -> None:
         check_fits(self.encoder, self.observation)
+        members = len(self.encoder.members) if isinstance(self.encoder, Ensemble) else 0
+        if self.member_likelihoods and len(self.member_likelihoods) != members:
+            raise WrongUse(
+                f"{len(self.member_likelihoods)} likelihoods were given for an encoder of {members} members; give one "
+                "for each member of an ensemble, or none."
+            )
 
     @cached_property
     def _data(self) -> tuple[Tensor, Tensor, Tensor]:
         device, dtype = self.encoder.device, self.encoder.dtype
         observation = self.observation
-        behavior = observation.behavior.to(device, dtype)[None]
-        return observation.response.to(device, dtype), behavior, observation.heard.to(device)
+        told = behavior_told(self.encoder, observation, self.behavior)
+        return observation.response.to(device, dtype), told.to(device, dtype)[None], observation.heard.to(device)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, height and width of the movie to find."""
         return (self.observation.frames, *self.observation.frame_size)
 
+    @property
+    def parts(self) -> tuple[tuple[Encoder, Likelihood], ...]:
+        """The encoders that are asked for rates, each with the likelihood it is judged by; one, unless an ensemble's
+        members are judged one by one."""
+        if self.member_likelihoods and isinstance(self.encoder, Ensemble):
+            return tuple(zip(self.encoder.members, self.member_likelihoods, strict=True))
+        return ((self.encoder, self.likelihood),)
+
     def log_likelihood(self, movie: Movie) -> Tensor:
         """Log p(response | movie) in nats over the settled frames, up to a constant."""
-        response, behavior, heard = self._data
-        settled = self.encoder.settled(len(movie))
-        rate = self.encoder(movie[None], behavior)[0]
-        return self.likelihood.log_prob(response[settled], rate[settled], heard)
+        return log_likelihoods([self], movie[None])[0]
 
     def energy(self, z: Whitened) -> tuple[float, Whitened]:
         """Energy in nats at ``z``, and its gradient. One forward and one backward pass of the encoder."""
@@ -77,6 +106,40 @@ class Problem:
         weighted = torch.where(known, weight * probe, torch.zeros_like(weight))[settled]
         (gradient,) = torch.autograd.grad((rate[settled] * weighted).sum(), movie)
         return gradient
+
+
+def log_likelihoods(problems: Sequence[Problem], movies: Movies) -> list[Scalar]:
+    """Log p(response | movie) of every problem at its own movie, in nats over the settled frames, up to constants.
+
+    Args:
+        problems: Problems of one encoder and one length. The first one's encoder is asked, once for all movies.
+        movies: One movie for each.
+    """
+    first = problems[0]
+    settled = first.encoder.settled(movies.shape[1])
+    behaviors = torch.cat([problem._data[1] for problem in problems])
+    per_problem: list[list[Tensor]] = [[] for _ in problems]
+    for part, (encoder, _) in enumerate(first.parts):
+        rates = encoder(movies, behaviors)
+        for problem, rate, found in zip(problems, rates, per_problem, strict=True):
+            response, _, heard = problem._data
+            _, likelihood = problem.parts[part]
+            found.append(likelihood.log_prob(response[settled], rate[settled], heard))
+    return [found[0] if len(found) == 1 else torch.stack(found).mean() for found in per_problem]
+
+
+def behavior_told(encoder: Encoder, observation: Observation, behavior: BehaviorGiven) -> Behavior:
+    """The behavior that an encoder is told during inversion.
+
+    Pupil, running and gaze are inputs of the encoder, not answers of the inversion. With ``recorded`` they move the
+    frame and set the gain as they did in the animal; with ``mean`` they are held at their training mean, and what they
+    did to the responses must be explained by the movie or by noise.
+    """
+    rest = encoder.behavior_at_rest
+    # An encoder that knows no behavior takes whatever is handed in.
+    if behavior == "recorded" or not len(rest):
+        return observation.behavior
+    return rest.detach().expand(observation.frames, -1)
 
 
 def check_fits(encoder: Encoder, observation: Observation) -> None:
