@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ class Chunked(Altered):
         count = math.ceil(frames / self.frames_at_once)
         edges = [frames * number // count for number in range(count + 1)]
         found = []
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             last = min(frames, stop + self.ahead)
             # Some encoders need a few frames more than their memory; more than is needed does no harm.
             first = max(0, min(start - (self.memory - 1), last - self.memory - 1))
@@ -76,7 +76,6 @@ class Chunked(Altered):
         return torch.cat(parts, 1)
 
 
-@lru_cache(maxsize=32)
 def frames_ahead(encoder: Encoder) -> int | None:
     """How many frames after its own a rate rests on: 0 for a causal encoder, else measured; None where it is many.
 

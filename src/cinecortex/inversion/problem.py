@@ -71,14 +71,6 @@ class Problem:
         """Frames, height and width of the movie to find."""
         return (self.observation.frames, *self.observation.frame_size)
 
-    @property
-    def parts(self) -> tuple[tuple[Encoder, Likelihood], ...]:
-        """The encoders that are asked for rates, each with the likelihood it is judged by; one, unless an ensemble's
-        members are judged one by one."""
-        if self.member_likelihoods and isinstance(self.encoder, Ensemble):
-            return tuple(zip(self.encoder.members, self.member_likelihoods, strict=True))
-        return ((self.encoder, self.likelihood),)
-
     def log_likelihood(self, movie: Movie) -> Tensor:
         """Log p(response | movie) in nats over the settled frames, up to a constant."""
         return log_likelihoods([self], movie[None])[0]
@@ -108,24 +100,27 @@ class Problem:
         return gradient
 
 
-def log_likelihoods(problems: Sequence[Problem], movies: Movies) -> list[Scalar]:
+def log_likelihoods(problems: Sequence[Problem], movies: Movies, *, encoder: Encoder | None = None) -> list[Scalar]:
     """Log p(response | movie) of every problem at its own movie, in nats over the settled frames, up to constants.
 
     Args:
-        problems: Problems of one encoder and one length. The first one's encoder is asked, once for all movies.
+        problems: Problems of one encoder and one length, all with member likelihoods or all without.
         movies: One movie for each.
+        encoder: What to ask for all movies at once, in place of the encoder that the problems share: the same one,
+            asked in another way.
     """
-    first = problems[0]
-    settled = first.encoder.settled(movies.shape[1])
+    encoder = problems[0].encoder if encoder is None else encoder
+    settled = encoder.settled(movies.shape[1])
     behaviors = torch.cat([problem._data[1] for problem in problems])
-    per_problem: list[list[Tensor]] = [[] for _ in problems]
-    for part, (encoder, _) in enumerate(first.parts):
-        rates = encoder(movies, behaviors)
-        for problem, rate, found in zip(problems, rates, per_problem, strict=True):
+    judged = [problem.member_likelihoods or (problem.likelihood,) for problem in problems]
+    asked = encoder.members if isinstance(encoder, Ensemble) and problems[0].member_likelihoods else (encoder,)
+    found: list[list[Tensor]] = [[] for _ in problems]
+    for part, one in enumerate(asked):
+        rates = one(movies, behaviors)
+        for number, problem in enumerate(problems):
             response, _, heard = problem._data
-            _, likelihood = problem.parts[part]
-            found.append(likelihood.log_prob(response[settled], rate[settled], heard))
-    return [found[0] if len(found) == 1 else torch.stack(found).mean() for found in per_problem]
+            found[number].append(judged[number][part].log_prob(response[settled], rates[number][settled], heard))
+    return [each[0] if len(each) == 1 else torch.stack(each).mean() for each in found]
 
 
 def behavior_told(encoder: Encoder, observation: Observation, behavior: BehaviorGiven) -> Behavior:
