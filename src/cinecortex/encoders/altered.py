@@ -20,7 +20,7 @@ class Altered(Encoder):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
-        self.kind, self.settings = encoder.kind, encoder.settings
+        self.kind, self.settings = encoder.kind, getattr(encoder, "settings", {})
         self.frame_size, self.frame_rate_hz = encoder.frame_size, encoder.frame_rate_hz
         self.memory, self.causal = encoder.memory, encoder.causal
         self.observation_model, self.movie_statistics = encoder.observation_model, encoder.movie_statistics

@@ -83,7 +83,11 @@ class MAP:
     @cached_property
     def mask(self) -> Mask:
         """Where the population can see, from the encoder's own sensitivity."""
-        return population_mask(self.encoder, self.likelihood, self.prior, seed=Seed(0) / "mask")
+
+        def work(plan: Plan) -> Mask:
+            return population_mask(plan.shaped(self.encoder), self.likelihood, self.prior, seed=Seed(0) / "mask")
+
+        return while_it_fits(work, Plan(1), self.encoder, 2 * self.encoder.memory)[0]
 
     @cached_property
     def _kept(self) -> tuple[float, float]:

@@ -18,11 +18,16 @@ def kept_bytes(encoder: Encoder) -> tuple[float, float]:
     """Bytes that one forward pass keeps for the gradient: those of any clip, and those of each of its frames.
 
     Counted on two short clips, every piece of memory once; weights are not counted, nor what is computed anew when the
-    gradient is due.
+    gradient is due. Zero where not even those two fit: what does is then found by trying.
     """
     short = encoder.memory + 2
     long = short + 16
-    few, many = _kept(encoder, short), _kept(encoder, long)
+    try:
+        few, many = _kept(encoder, short), _kept(encoder, long)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return 0.0, 0.0
     per_frame = max(many - few, 0) / (long - short)
     return max(few - per_frame * short, 0.0), per_frame
 
