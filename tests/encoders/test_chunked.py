@@ -122,19 +122,31 @@ def test_what_a_wrapper_says_of_itself_is_what_the_encoder_says():
         assert torch.equal(altered.behavior_at_rest, encoder.behavior_at_rest)
 
 
-@pytest.mark.parametrize("encoder", [compact(), windowed((16, 16), (32, 32))], ids=["compact", "dwiseneuro"])
-def test_half_precision_hardly_turns_the_gradient(encoder):
+@pytest.mark.parametrize(
+    ("encoder", "batch"),
+    [(compact(), 1), (compact(), 8), (windowed((16, 16), (32, 32)), 1)],
+    ids=["compact", "compact, many short ones", "dwiseneuro"],
+)
+def test_half_precision_hardly_turns_the_gradient(encoder, batch):
     encoder = encoder.float()
 
     def gradient(one):
         random = torch.Generator().manual_seed(5)
-        movies = torch.rand(1, 48, *encoder.frame_size, generator=random).requires_grad_()
-        rates = one(movies, encoder.behavior_at_rest.expand(1, 48, -1))
+        movies = torch.rand(batch, 48, *encoder.frame_size, generator=random).requires_grad_()
+        rates = one(movies, encoder.behavior_at_rest.expand(batch, 48, -1))
         assert rates.dtype == torch.float32
         return torch.autograd.grad((rates * torch.randn(rates.shape, generator=random)).sum(), movies)[0].flatten()
 
-    exact, mixed = gradient(encoder), gradient(MixedPrecision(encoder))
+    mixed = gradient(MixedPrecision(encoder))
+    exact = gradient(encoder)
     assert bool(mixed.isfinite().all())
     cosine = float(exact.double() @ mixed.double() / (exact.double().norm() * mixed.double().norm()))
     # Below 1: half the digits were really left out.
     assert 0.999 < cosine < 1 - 1e-8
+
+
+def test_what_was_made_in_half_precision_is_not_kept_for_full_precision():
+    used, fresh = compact().float(), compact().float()
+    movies, behaviors = torch.rand(8, 48, *SIZE), torch.zeros(8, 48, 2)
+    MixedPrecision(used)(movies, behaviors)
+    assert torch.equal(used(movies, behaviors), fresh(movies, behaviors))
