@@ -216,7 +216,8 @@ class CompactEncoder(Encoder):
             return make()
         state = tuple((source.data_ptr(), source._version) for source in sources)
         if name not in self._frozen or self._frozen[name][0] != state:
-            self._frozen[name] = state, make()
+            with torch.autocast(self.device.type, enabled=False):  # what is kept serves full precision as well
+                self._frozen[name] = state, make()
         return self._frozen[name][1]
 
     @staticmethod

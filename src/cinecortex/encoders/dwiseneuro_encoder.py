@@ -149,7 +149,9 @@ class DwiseNeuroEncoder(Encoder):
             WrongUse: the movies have fewer frames than reach every frame with a window, 32 as published.
         """
         videos, channels = movies * _WHITE, self.network_behaviors(behaviors)
-        folded = self.folded and not self.training and not channels.requires_grad
+        # The folded form writes into memory of one number format, so the plain one serves mixed precision.
+        mixed = torch.is_autocast_enabled(movies.device.type)
+        folded = self.folded and not self.training and not channels.requires_grad and not mixed
         if folded and folds(self.network, self.padded_size):
             return self._folded(videos, channels)
         windows = Sliding(self.windows.frames, self.windows.step, self._at_once())

@@ -33,6 +33,8 @@ def filter_in_time(signals: Signals, kernels: Kernels, *, future: int = 0) -> Fi
         kernels: Lag 0 is ``future`` frames ahead.
         future: How many frames ahead the filter looks; less than the number of lags.
     """
+    if torch.is_autocast_enabled(signals.device.type):  # there are no Fourier transforms of half the digits
+        signals, kernels = signals.float(), kernels.float()
     filtered: Tensor = _Filter.apply(signals, kernels, future)  # type: ignore[no-untyped-call]
     return filtered
 

@@ -1,10 +1,10 @@
-"""Preconditioned L-BFGS with Armijo backtracking, stopping on the energy."""
+"""Preconditioned L-BFGS with Armijo backtracking, stopping on the energy; of one problem, or of many side by side."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,13 @@ from torch import Tensor
 
 Energy = Callable[[Tensor], tuple[float, Tensor]]
 """Energy in nats and its gradient."""
+
+Energies = Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
+"""Energies in nats, ``batch``, and their gradients, ``batch ...``, at some positions, ``batch ...``; the list names the
+problem that each position belongs to, as a place in the start."""
+
+Descent = Generator[Tensor, tuple[float, Tensor], "Minimum"]
+"""Asks for the energy and the gradient at a point, again and again, and returns where it came to rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +63,76 @@ def minimise(
 
     Source: Nocedal & Wright 2006, Numerical Optimization, algorithms 7.4 (scaled by equation 7.20) and 3.1.
     """
+    descent = _descend(start, inverse_hessian, evaluations, tolerance_nats, window, history)
+    asked = next(descent)
+    while True:
+        try:
+            asked = descent.send(energy(asked))
+        except StopIteration as rest:
+            return _at_rest(rest)
+
+
+def minimise_many(
+    energies: Energies,
+    start: Tensor,
+    *,
+    inverse_hessian: Tensor | float = 1.0,
+    evaluations: int = 100,
+    tolerance_nats: float = 0.5,
+    window: int = 5,
+    history: int = 12,
+) -> list[Minimum]:
+    """Minimise many energies that do not depend on one another, each as `minimise` does it by itself.
+
+    Every problem has its own line search, its own memory of past steps and its own end. What they share is the
+    evaluation: in every round each problem that has not ended asks for one point, and ``energies`` answers all of them
+    at once. Where it gives every problem what it would be given alone, so does the descent, to the last bit.
+
+    Memory beside that of ``energies``: up to ``2 * history + 6`` tensors of the shape of the start.
+
+    Args:
+        energies: What to minimise, see `Energies`.
+        start: First points, ``batch ...``.
+        inverse_hessian: As in `minimise`; broadcast against one start.
+        evaluations: Most evaluations for each problem.
+        tolerance_nats: As in `minimise`, on each problem's own energy.
+        window: See ``tolerance_nats``.
+        history: Number of past steps that shape the next one.
+
+    Returns:
+        One minimum for each start, in their order.
+    """
+    descents = [_descend(one, inverse_hessian, evaluations, tolerance_nats, window, history) for one in start]
+    asked = {number: next(descent) for number, descent in enumerate(descents)}
+    found: dict[int, Minimum] = {}
+    while asked:
+        running = list(asked)
+        values, gradients = energies(torch.stack([asked[number] for number in running]), running)
+        for number, value, gradient in zip(running, values.tolist(), gradients, strict=True):
+            try:
+                asked[number] = descents[number].send((value, gradient))
+            except StopIteration as rest:
+                found[number] = _at_rest(rest)
+                del asked[number]
+    return [found[number] for number in range(len(descents))]
+
+
+def _at_rest(rest: StopIteration) -> Minimum:
+    minimum: Minimum = rest.value
+    return minimum
+
+
+def _descend(
+    start: Tensor,
+    inverse_hessian: Tensor | float,
+    evaluations: int,
+    tolerance_nats: float,
+    window: int,
+    history: int,
+) -> Descent:
+    """The algorithm of `minimise`; whoever drives it sends the energy and the gradient at each point it yields."""
     position = start.detach().clone()
-    value, gradient = energy(position)
+    value, gradient = yield position
     trace, count = [value], 1
     pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
     while count < evaluations:
@@ -74,7 +149,7 @@ def minimise(
         step, accepted = 1.0, False
         while count < evaluations:
             candidate = position + step * direction
-            new_value, new_gradient = energy(candidate)
+            new_value, new_gradient = yield candidate
             count += 1
             if math.isfinite(new_value) and new_value <= value + 1e-4 * step * slope:
                 accepted = True

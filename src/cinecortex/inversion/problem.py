@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.errors import WrongUse
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.recording import Observation
-from cinecortex.tensors import Movie
+from cinecortex.tensors import Behavior, Movie, Movies, Scalar
+
+BehaviorGiven = Literal["recorded", "mean"]
+"""What the encoder is told of the behavior: as it was recorded, or its training mean on every frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,26 +27,44 @@ class Problem:
     """One observation to invert.
 
     Attributes:
-        encoder: Forward model of the population that was observed.
+        encoder: Forward model of the population that was observed. An `Ensemble` is asked for its mean rate.
         likelihood: How its responses scatter.
         prior: What movies are like.
         observation: What was recorded.
+        behavior: What the encoder is told of the behavior.
+        member_likelihoods: One for each member of the encoder, which then must be an ensemble: the data term is no
+            longer the log-likelihood of the mean rate but the mean of the members' own log-likelihoods, so that the
+            gradients of the members are averaged ("gradient ensembling"). Every member must then explain the
+            responses by itself: a movie on which the members disagree has the higher energy. With Gaussian noise the
+            difference is exactly half their variance about the mean rate over the noise variance. The two agree where
+            the members do.
+
+    Raises:
+        WrongUse: the observation does not fit the encoder, or there is not one likelihood for each member.
     """
 
     encoder: Encoder
     likelihood: Likelihood
     prior: Prior
     observation: Observation
+    behavior: BehaviorGiven = "recorded"
+    member_likelihoods: tuple[Likelihood, ...] = ()
 
     def __post_init__(self) -> None:
         check_fits(self.encoder, self.observation)
+        members = len(self.encoder.members) if isinstance(self.encoder, Ensemble) else 0
+        if self.member_likelihoods and len(self.member_likelihoods) != members:
+            raise WrongUse(
+                f"{len(self.member_likelihoods)} likelihoods were given for an encoder of {members} members; give one "
+                "for each member of an ensemble, or none."
+            )
 
     @cached_property
     def _data(self) -> tuple[Tensor, Tensor, Tensor]:
         device, dtype = self.encoder.device, self.encoder.dtype
         observation = self.observation
-        behavior = observation.behavior.to(device, dtype)[None]
-        return observation.response.to(device, dtype), behavior, observation.heard.to(device)
+        told = behavior_told(self.encoder, observation, self.behavior)
+        return observation.response.to(device, dtype), told.to(device, dtype)[None], observation.heard.to(device)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,10 +73,7 @@ class Problem:
 
     def log_likelihood(self, movie: Movie) -> Tensor:
         """Log p(response | movie) in nats over the settled frames, up to a constant."""
-        response, behavior, heard = self._data
-        settled = self.encoder.settled(len(movie))
-        rate = self.encoder(movie[None], behavior)[0]
-        return self.likelihood.log_prob(response[settled], rate[settled], heard)
+        return log_likelihoods([self], movie[None])[0]
 
     def energy(self, z: Whitened) -> tuple[float, Whitened]:
         """Energy in nats at ``z``, and its gradient. One forward and one backward pass of the encoder."""
@@ -77,6 +98,43 @@ class Problem:
         weighted = torch.where(known, weight * probe, torch.zeros_like(weight))[settled]
         (gradient,) = torch.autograd.grad((rate[settled] * weighted).sum(), movie)
         return gradient
+
+
+def log_likelihoods(problems: Sequence[Problem], movies: Movies, *, encoder: Encoder | None = None) -> list[Scalar]:
+    """Log p(response | movie) of every problem at its own movie, in nats over the settled frames, up to constants.
+
+    Args:
+        problems: Problems of one encoder and one length, all with member likelihoods or all without.
+        movies: One movie for each.
+        encoder: What to ask for all movies at once, in place of the encoder that the problems share: the same one,
+            asked in another way.
+    """
+    encoder = problems[0].encoder if encoder is None else encoder
+    settled = encoder.settled(movies.shape[1])
+    behaviors = torch.cat([problem._data[1] for problem in problems])
+    judged = [problem.member_likelihoods or (problem.likelihood,) for problem in problems]
+    asked = encoder.members if isinstance(encoder, Ensemble) and problems[0].member_likelihoods else (encoder,)
+    found: list[list[Tensor]] = [[] for _ in problems]
+    for part, one in enumerate(asked):
+        rates = one(movies, behaviors)
+        for number, problem in enumerate(problems):
+            response, _, heard = problem._data
+            found[number].append(judged[number][part].log_prob(response[settled], rates[number][settled], heard))
+    return [each[0] if len(each) == 1 else torch.stack(each).mean() for each in found]
+
+
+def behavior_told(encoder: Encoder, observation: Observation, behavior: BehaviorGiven) -> Behavior:
+    """The behavior that an encoder is told during inversion.
+
+    Pupil, running and gaze are inputs of the encoder, not answers of the inversion. With ``recorded`` they move the
+    frame and set the gain as they did in the animal; with ``mean`` they are held at their training mean, and what they
+    did to the responses must be explained by the movie or by noise.
+    """
+    rest = encoder.behavior_at_rest
+    # An encoder that knows no behavior takes whatever is handed in.
+    if behavior == "recorded" or not len(rest):
+        return observation.behavior
+    return rest.detach().expand(observation.frames, -1)
 
 
 def check_fits(encoder: Encoder, observation: Observation) -> None:
