@@ -46,9 +46,9 @@ def trained_transparency(
     Source: Bauer, Margrie & Clopath 2026, eLife RP105081, after their published script for these masks. The paper's own
     words on it were not at hand. Known differences: the script takes frames 50 to 81 of each clip, here the stretch is
     random; it divides by the norm of the gradient over movie, mask and behavior together, here by that of the mask, so
-    that a step of the same size goes further; it works on frames padded to 64x64 px; and it starts each frame of the window from other noise and keeps the first
-    frame's mask. It holds, but does not use, a factor ``1 - mean(mask)`` on the predicted responses that makes opacity
-    dear; it is had with ``pull``.
+    that a step of the same size goes further; it works on frames padded to 64x64 px; and it starts each frame of the
+    window from other noise and keeps the first frame's mask. It holds, but does not use, a factor ``1 - mean(mask)`` on
+    the predicted responses that makes opacity dear; it is had with ``pull``.
 
     Args:
         encoder: Forward model of the population.
