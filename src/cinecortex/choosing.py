@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cinecortex.encoders.checkpoint import Model
     from cinecortex.encoders.train import Architecture, Settings
     from cinecortex.recording import Recording, Trial
+    from cinecortex.study import Method
 
 RecordingsArgument = Annotated[
     list[Path], typer.Argument(help="Sensorium session folders (or a folder of them), .npz or .zarr files.")
@@ -100,20 +101,21 @@ def _named(recording: Recording, name: str) -> Trial:
         raise WrongUse(f"--trials: {error}") from error
 
 
-def choose_methods(names: str) -> list[str]:
+def choose_methods(names: str) -> list[Method]:
     """The methods that ``--methods`` names, each once, in their order."""
     import difflib
 
     from cinecortex.study import METHODS
 
+    known = {str(method): method for method in METHODS}
     asked = list(dict.fromkeys(name.strip() for name in names.split(",")))
     for name in asked:
-        if name not in METHODS:
-            (nearest,) = difflib.get_close_matches(name, METHODS, n=1, cutoff=0.0)
+        if name not in known:
+            (nearest,) = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise WrongUse(
-                f"--methods {name!r} is unknown; the nearest is {nearest!r}, and there are {', '.join(METHODS)}."
+                f"--methods {name!r} is unknown; the nearest is {nearest!r}, and there are {', '.join(known)}."
             )
-    return asked
+    return [known[name] for name in asked]
 
 
 def choose_architectures(

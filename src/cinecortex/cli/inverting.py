@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,15 @@ from cinecortex.choosing import (
     TestFramesOption,
     TierOption,
     TrialsOption,
+    choose_methods,
     choose_trials,
+    cut_of,
     load_with_model,
     refuse_output,
 )
 from cinecortex.cli.app import app
 from cinecortex.errors import WrongUse
-from cinecortex.terminal import print_json, print_scores, progress, say
+from cinecortex.terminal import print_columns, print_json, print_scores, progress, say
 
 
 @app.command(epilog="Example: cinecortex invert mouse1 --encoder encoders/pair --out map.zarr --tier final_test_main")
@@ -73,6 +76,50 @@ def invert(
     seen = len(chosen) - len(unseen)
     note = "none of the clips was fitted to" if not seen else f"{seen} of {len(chosen)} clips WERE fitted to"
     say(f"{note}\nwrote {out}")
+
+
+@app.command(
+    epilog="Example: cinecortex compare mouse1 --encoder encoders/pair --methods map,paper,ridge --out out/compared"
+)
+def compare(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; what an earlier run finished is used again.")],
+    methods: Annotated[str, typer.Option(help="Methods with commas; differences are to the first.")] = "map,ridge,mean",
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run several methods on the same trials: one table with paired intervals, seconds, encoder passes and memory."""
+    from cinecortex.compare.run import compare as run
+    from cinecortex.errors import CinecortexError
+
+    asked = choose_methods(methods)
+    loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
+    found = run(
+        loaded,
+        model,
+        encoder,
+        choose_trials(loaded, tier, trials),
+        methods=asked,
+        out=out,
+        seed=seed,
+        cut=cut_of(clip_frames, test_frames),
+        command=shlex.join(["cinecortex", *sys.argv[1:]]),
+        stage=partial(progress, quiet=as_json),
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        say("mean over clips [95 % interval]")
+        print_columns(found.header(), found.rows())
+        say(f"{found.seen_note}\n{found.floor_note}\nwrote {out}")
+    failed = [outcome.method for outcome in found.outcomes if outcome.failed is not None]
+    if failed:
+        raise CinecortexError(f"{len(failed)} of {len(asked)} methods failed ({', '.join(failed)}); {out} says why.")
 
 
 @app.command(epilog="Example: cinecortex demo --out out/demo")
