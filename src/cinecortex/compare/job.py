@@ -150,7 +150,7 @@ def run_job(job: Job, tell: Tell) -> None:
 
 
 def _cost_now(cost: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    accelerator = torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else 0
+    accelerator = torch.cuda.max_memory_allocated()  # 0 where none was used
     return {
         **cost,
         "peak_bytes": max(peak_memory_bytes(), before.get("peak_bytes", 0)),
