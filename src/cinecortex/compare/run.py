@@ -31,6 +31,7 @@ Stage = Callable[[str], AbstractContextManager[study.Progress]]
 """Opens a stage by its title and gives what reports its progress."""
 
 NAME = "compare"
+PATIENCE_SECONDS = 20.0
 
 
 def compare(
@@ -163,6 +164,7 @@ def run_apart(job: Job, progress: study.Progress) -> str | None:
             stderr=said,
             text=True,
             encoding="utf-8",
+            start_new_session=True,  # the keyboard reaches it once, through this process
         )
         assert process.stdin is not None and process.stdout is not None, "both are pipes"  # noqa: S101, PT018
         try:
@@ -177,15 +179,23 @@ def run_apart(job: Job, progress: study.Progress) -> str | None:
                     progress(told["done"], told["total"], told["message"])
             code = process.wait()
         finally:
-            # Whatever interrupts the wait, nothing goes on behind the back of whoever stopped it.
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            _stop(process)
             process.stdout.close()
         if failed is None and code != 0:
             said.seek(0)
             failed = _died(code, said.read().strip().rpartition("\n")[2])
     return failed
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Whatever interrupts the wait, nothing goes on behind the back of whoever stopped it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)  # it then cleans up what it was writing
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _died(code: int, last: str) -> str:
