@@ -1,8 +1,8 @@
 """One method on some trials, in a process of its own: its memory is then nobody else's.
 
 `run` starts it as ``python -m cinecortex.compare.job``, hands in a `Job` as JSON, and is told of progress, and of
-failure, in lines of JSON. What was found is in the result file, which is written on the way too, at most once a minute:
-a method that is stopped goes on from there.
+failure, in lines of JSON. What was found is in the result file, which is written on the way too, at most once a minute,
+and when it is stopped: it goes on from there.
 """
 
 from __future__ import annotations
@@ -140,13 +140,18 @@ def run_job(job: Job, tell: Tell) -> None:
         "compared": {**job.identity, "package": package, "code": code_of(package)},
     }
     done: study.Results = [(recording.trial(name), answer) for name, answer in kept.answers.items()]
-    written = time.perf_counter()
-    for number, trial in enumerate(missing, 1):
-        done += study.invert_trials(inverter, [trial], seed=Seed(job.seed) / "invert")
-        tell({"done": number, "total": len(missing), "message": f"trial {trial.trial_id}: {done[-1][1].ended}"})
-        if number == len(missing) or time.perf_counter() - written > WRITE_EVERY_SECONDS:
+    stored, written = len(done), time.perf_counter()
+    try:
+        for number, trial in enumerate(missing, 1):
+            done += study.invert_trials(inverter, [trial], seed=Seed(job.seed) / "invert")
+            tell({"done": number, "total": len(missing), "message": f"trial {trial.trial_id}: {done[-1][1].ended}"})
+            if time.perf_counter() - written > WRITE_EVERY_SECONDS:
+                write_result(Path(job.out), done, attrs={**attrs, "cost": _cost_now(cost, kept.cost)})
+                stored, written = len(done), time.perf_counter()
+    finally:
+        # Also when a trial fails, or the keyboard says stop: what was done so far is kept.
+        if len(done) > stored:
             write_result(Path(job.out), done, attrs={**attrs, "cost": _cost_now(cost, kept.cost)})
-            written = time.perf_counter()
 
 
 def _cost_now(cost: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
