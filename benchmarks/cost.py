@@ -19,7 +19,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +145,9 @@ def trace_map(encoder: Encoder, trials: Sequence[Trial], mask: Mask) -> Traced:
     for trial in trials:
         curve = []
         for evaluations in EVALUATIONS:
+            if len(curve) > 1 and curve[-1].passes == curve[-2].passes:
+                curve.append(replace(curve[-1], label=evaluations))  # it has converged, and would again
+                continue
             part = copy(short)
             part.evaluations = evaluations
             curve.append(point(part, trial, mask, evaluations))

@@ -13,6 +13,10 @@ from matplotlib.figure import Figure
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b07d00", "#555555", "#332288", "#882255")
 MARKERS = ("o", "s", "^", "v", "P", "X", "D", "*")
+LABELS = (
+    "frame-passes of a clip (dashed: needs none)",
+    "seconds of a clip (open: with its share of what is made once)",
+)
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cinecortex",
@@ -73,7 +77,7 @@ def draw(path: Path, mice: Mapping[str, Sequence[Any]]) -> Figure:
                 _passes(axes[0], method, style)
                 _seconds(axes[1], method, style)
             axes[0].set_ylabel(f"{title}\nmovie correlation")
-        for axes, label in zip(grid[-1], ("frame-passes of a clip", "seconds of a clip"), strict=True):
+        for axes, label in zip(grid[-1], LABELS, strict=True):
             axes.set_xlabel(label)
         handles, labels = grid[0][1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=4)
@@ -92,8 +96,6 @@ def _passes(axes: Axes, method: Method, style: Mapping[str, Any]) -> None:
     else:
         # No pass at all: the logarithmic axis has no place for it, so it is a level across.
         axes.axhline(means[-1].score, color=style["color"], linestyle="--", linewidth=1.2)
-        place = {"xy": (1, means[-1].score), "xycoords": ("axes fraction", "data"), "xytext": (0, 3)}
-        axes.annotate(f"{method.method}: no pass", **place, textcoords="offset points", ha="right", fontsize=9)
 
 
 def _seconds(axes: Axes, method: Method, style: Mapping[str, Any]) -> None:
