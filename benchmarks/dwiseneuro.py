@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
 from cinecortex.encoders.dwiseneuro_encoder import DwiseNeuroEncoder
+from page import publish, remarks, table
 
 REACH = 31
 
@@ -225,27 +225,14 @@ def main() -> None:
         *measured,
         f"Where the time of rates and gradient goes ({largest.name}): {', '.join(where_time_goes(largest))}.",
     ]
-    text = "\n".join(
-        [
-            "# DwiseNeuro on whole clips",
-            "",
-            f"Machine: {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, no "
-            f"accelerator; Python {platform.python_version()}, torch {torch.__version__}. Seconds per window of 16 "
-            f"frames, medians of {options.rounds} rounds in turns, on clips of {options.frames} frames.",
-            "",
-            "Command: `python benchmarks/dwiseneuro.py --whole`",
-            "",
-            "| " + " | ".join(HEADER) + " |",
-            "|" + "---|" * len(HEADER),
-            *("| " + " | ".join(row) + " |" for row in rows),
-            "",
-            *(f"- {fact}" for fact in facts),
-            "",
-        ]
+    publish(
+        options.out,
+        "DwiseNeuro on whole clips",
+        [*table(HEADER, rows), *remarks(facts)],
+        command="python benchmarks/dwiseneuro.py --whole",
+        about=f"{os.cpu_count()} cores. Seconds per window of 16 frames, medians of {options.rounds} rounds in turns, "
+        f"on clips of {options.frames} frames.",
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from cinecortex.simulation.mouse import Mouse
 from cinecortex.simulation.other_mouse import OtherMouse
 from cinecortex.simulation.session import write_session
 from convolutional_core import benchmark_core
-from inversion import machine
+from page import publish
 
 SEED = Seed(0)
 BURN_IN = 50
@@ -160,11 +160,7 @@ def main() -> None:
             " are no repeats, hence no ceiling.",
             "",
         ]
-    heading = ["# Training the encoder", "", *machine("python benchmarks/encoder.py"), ""]
-    text = "\n".join([*heading, *lines])
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
-    print(text)
+    publish(options.out, "Training the encoder", lines[:-1], command="python benchmarks/encoder.py")
 
 
 if __name__ == "__main__":

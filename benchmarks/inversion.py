@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,36 +21,22 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
+from animals import SEED, prepare
 from cinecortex import study
-from cinecortex.data import load
 from cinecortex.demo import TEST_TIER
 from cinecortex.encoders.base import Encoder
-from cinecortex.encoders.checkpoint import Model, load_model, save_model
-from cinecortex.encoders.train import fit_model
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.paper import Paper
-from cinecortex.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
+from cinecortex.metrics.bootstrap import bootstrap_mean, paired_difference
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.reconstruction import Reconstruction
-from cinecortex.recording import Recording, Trial
-from cinecortex.seeds import Seed
-from cinecortex.simulation.session import write_session
+from cinecortex.recording import Trial
+from page import publish, remarks, shown
 
 BLURS = [(t, s) for t in (0.0, 1.0, 2.0, 3.0, 4.5) for s in (0.5, 1.0, 1.5, 2.0, 3.0)]
-SEED = Seed(0)
 SHUFFLES = 3
 """A single shuffle of ten clips lands within 0.03 of its mean or so: too coarse for a margin of 0.05."""
 METRICS = ("frame correlation", "structural similarity", "motion energy correlation")
-
-
-def prepare(folder: Path) -> tuple[Recording, Model]:
-    """The demo's recording and encoder; made exactly as `cinecortex demo` makes them where they are missing."""
-    if not (folder / "mouse").exists():
-        write_session(folder / "mouse", seed=SEED / "simulate", neurons=1000, clips=120)
-    recording = load(folder / "mouse")
-    if not (folder / "encoder").exists():
-        save_model(fit_model([recording], seed=SEED / "fit"), folder / "encoder")
-    return recording, load_model(folder / "encoder")
 
 
 class Watch:
@@ -200,22 +185,13 @@ def main() -> None:
         "frame-passes as `map`. Its seconds are with one thread, two clips at a time; those of `map` with "
         f"{threads} threads.",
     ]
-    text = "\n".join(
-        [
-            "# Inversion on the demo's recording",
-            "",
-            *machine("python benchmarks/inversion.py"),
-            "",
-            *lines,
-            "",
-            *(f"- {f}" for f in facts),
-            "",
-        ]
+    publish(
+        options.out,
+        "Inversion on the demo's recording",
+        [*lines, *remarks(facts)],
+        command="python benchmarks/inversion.py",
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
     (options.folder / "inversion.json").write_text(json.dumps(values, indent=1))
-    print(text)
 
 
 def table(scores: dict[str, study.MethodScores], values: dict[str, list[float]]) -> list[str]:
@@ -241,21 +217,6 @@ def table(scores: dict[str, study.MethodScores], values: dict[str, list[float]])
     shuffled, silent = values["map, shuffled neurons"], values["map, no neurons"]
     control = paired_difference(shuffled, silent, seed=SEED / "controls")
     return [*lines, "", f"Shuffled neurons minus no neurons: {shown(control)}."]
-
-
-def shown(interval: Interval) -> str:
-    """Value and interval."""
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def machine(command: str) -> list[str]:
-    """Hardware, versions and the command."""
-    return [
-        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, no accelerator; "
-        f"Python {platform.python_version()}, torch {torch.__version__}. Means over clips, 95 % bootstrap intervals.",
-        "",
-        f"Command: `{command}`",
-    ]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from cinecortex.encoders.recipe import DwiseNeuro, Recipe
 from cinecortex.encoders.together import Training
 from cinecortex.recording import Recording
 from cinecortex.seeds import Seed
-from inversion import machine
+from page import publish
 
 FRAMES, SIZE = 300, (36, 64)
 
@@ -165,26 +165,16 @@ def main() -> None:
         )
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
     command = f"python benchmarks/loading.py --steps {options.steps} --batch {options.batch} --width {options.width:g}"
-    text = "\n".join(
-        [
-            "# Loading and training throughput",
-            "",
-            *machine(command),
-            "",
-            f"On {where}. A folder of random numbers, {options.trials} trials of {FRAMES} frames, {options.neurons:,} "
-            f"neurons, {SIZE[0]}x{SIZE[1]} px. Loading is one thread, not overlapped; in a training it is.",
-            "",
-            *lines,
-            "",
-            f"Most resident memory while {8 * options.trials} windows are read, over that during the first 32: "
-            f"{grown['quarter']:.1f} MB on {options.trials // 4} trials, {grown['whole']:.1f} MB on {options.trials} "
-            f"trials, whose files hold {options.trials * options.neurons * FRAMES * 4 / 1e6:,.0f} MB of responses.",
-            "",
-        ]
+    about = (
+        f"On {where}. A folder of random numbers, {options.trials} trials of {FRAMES} frames, {options.neurons:,} "
+        f"neurons, {SIZE[0]}x{SIZE[1]} px. Loading is one thread, not overlapped; in a training it is."
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
-    print(text)
+    memory = (
+        f"Most resident memory while {8 * options.trials} windows are read, over that during the first 32: "
+        f"{grown['quarter']:.1f} MB on {options.trials // 4} trials, {grown['whole']:.1f} MB on {options.trials} "
+        f"trials, whose files hold {options.trials * options.neurons * FRAMES * 4 / 1e6:,.0f} MB of responses."
+    )
+    publish(options.out, "Loading and training throughput", [about, "", *lines, "", memory], command=command)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ a neuron would give. The rules by which neurons are chosen were fixed before the
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from animals import SEED, prepare
 from cinecortex.encoders.train import session_facts
 from cinecortex.encoders.wrap import Wrapped, wrap
 from cinecortex.physiology.measure import ORIENTED, Physiology, measure_physiology
 from cinecortex.seeds import Seed
 from cinecortex.simulation.behavior import BEHAVIOR_CHANNELS, resting_behavior
 from cinecortex.simulation.mouse import Mouse
-from inversion import SEED, prepare
+from page import publish, remarks
 
 WELL_FITTED = 0.7
 """Least correlation with repeated presentations, as a fraction of the noise ceiling; the ceiling at least 0.1."""
@@ -235,20 +235,14 @@ def main() -> None:
         *(groups.row("the mouse itself", group, Errors.of(itself, truth)) for group in groups.named()),
         groups.row("encoder, truth of shuffled neurons", "all", by_chance),
     ]
-    heading = [
-        "# In-silico physiology against the simulated truth",
-        "",
-        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, no accelerator; Python "
-        f"{platform.python_version()}, torch {torch.__version__}. Medians over neurons, 95 % bootstrap intervals.",
-        "",
-        "Command: `python benchmarks/physiology.py`",
-        "",
-    ]
-    remarks = [*notes(groups, truth, found, itself), f"The measurement of the encoder took {seconds:.0f} s."]
-    text = "\n".join([*heading, *HEAD, *lines, "", *(f"- {remark}" for remark in remarks), ""])
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
-    print(text)
+    found_too = [*notes(groups, truth, found, itself), f"The measurement of the encoder took {seconds:.0f} s."]
+    publish(
+        options.out,
+        "In-silico physiology against the simulated truth",
+        [*HEAD, *lines, *remarks(found_too)],
+        command="python benchmarks/physiology.py",
+        about="Medians over neurons, 95 % bootstrap intervals.",
+    )
 
 
 if __name__ == "__main__":

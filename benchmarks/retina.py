@@ -23,7 +23,7 @@ from cinecortex.inversion.map import MAP
 from cinecortex.metrics.bootstrap import bootstrap_mean, paired_difference
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.seeds import Seed
-from inversion import machine, shown
+from page import publish, remarks, shown
 
 SEED = Seed(0)
 COVERED = 0.7
@@ -92,11 +92,7 @@ def main() -> None:
         f"{len(fine.lagging.edges) - 1} bins per neuron.",
     ]
     command = "python benchmarks/retina.py ../shared/data/retina_white_noise.npz"
-    heading = ["# The real retina recording", "", *machine(command), ""]
-    text = "\n".join([*heading, *lines, "", *(f"- {fact}" for fact in facts), ""])
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text)
-    print(text)
+    publish(options.out, "The real retina recording", [*lines, *remarks(facts)], command=command)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Every benchmark, one after another: `make bench`. Tables go to docs/results/.
 
-The inversion benchmark runs the published recipe in full on twelve clips and takes most of the time (about 50 minutes
-on two cores). It keeps what it has finished in out/bench, so it can be stopped and started again.
+The benchmarks of inversion and of cost run the published recipe in full, on twelve and on twenty clips, and take most
+of the time (about 50 minutes on two cores, and longer). They keep what they have finished in out/bench, so they can be
+stopped and started again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ RETINA = HERE.parent.parent / "shared" / "data" / "retina_white_noise.npz"
 def main() -> int:
     """Run all; the exit code is 0 when all succeeded."""
     retina = ["--retina", str(RETINA)] if RETINA.exists() else []
-    jobs = [["encoder.py", *retina], ["inversion.py"], ["physiology.py"], ["dwiseneuro.py"], ["loading.py"]]
+    jobs = [
+        ["encoder.py", *retina],
+        ["inversion.py"],
+        ["cost.py"],
+        ["ceiling.py"],
+        ["physiology.py"],
+        ["dwiseneuro.py"],
+    ]
+    jobs.append(["loading.py"])
     if RETINA.exists():
         jobs.insert(1, ["retina.py", str(RETINA)])
     else:

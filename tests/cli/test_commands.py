@@ -14,7 +14,8 @@ import xarray as xr
 from cinecortex.data import read_result, words
 
 COMMANDS = (
-    "simulate", "inspect", "fit", "import-weights", "calibrate", "invert", "predict", "evaluate", "tune", "demo",
+    "simulate", "inspect", "fit", "import-weights", "calibrate", "invert", "compare", "predict", "evaluate", "tune",
+    "demo",
 )  # fmt: skip
 
 

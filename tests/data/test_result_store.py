@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from sessions import write_session
 
-from cinecortex.data import Cut, load, read_result, words, write_result
+from cinecortex.data import Cut, load, read_result, reconstructions, words, write_result
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
@@ -37,6 +37,18 @@ def answer(frames: int, *, full: bool) -> Reconstruction:
         upper=movie,
         samples=torch.rand(3, frames, 8, 12),
     )
+
+
+def test_what_was_written_reads_back_as_it_was(tmp_path: Path, trials: tuple[Trial, ...]) -> None:
+    written = [answer(20, full=True), answer(15, full=False)]
+    path = write_result(tmp_path / "r.zarr", list(zip((trials[4], trials[6]), written, strict=True)), attrs={})
+    for one, other in zip(written, reconstructions(read_result(path)), strict=True):
+        for name, value in vars(one).items():
+            read = getattr(other, name)
+            assert torch.equal(read, value) if isinstance(value, torch.Tensor) else read == value, name
+    bare = reconstructions(read_result(path), drawn=False)[0]
+    assert (bare.std, bare.samples) == (None, None)
+    assert torch.equal(bare.movie, written[0].movie)
 
 
 def test_round_trip_through_plain_xarray(tmp_path: Path, trials: tuple[Trial, ...]) -> None:

@@ -9,7 +9,7 @@ from cinecortex.data.cut import Cut
 from cinecortex.data.faults import Fault
 from cinecortex.data.folds import Dropped, Split, folds_by_clip, split
 from cinecortex.data.identity import NearCopy, clip_groups, clip_identity, near_copies
-from cinecortex.data.results import read_result, words, write_result
+from cinecortex.data.results import read_result, reconstructions, words, write_result
 from cinecortex.data.sensorium import is_session, load_sensorium
 from cinecortex.data.summary import Summary, summarise
 from cinecortex.data.survey import find_problems
@@ -29,6 +29,7 @@ __all__ = [
     "load_all",
     "near_copies",
     "read_result",
+    "reconstructions",
     "split",
     "summarise",
     "words",

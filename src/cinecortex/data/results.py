@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -88,6 +89,42 @@ def words(dataset: xr.Dataset, name: str) -> tuple[str, ...]:
     names = dataset[name].attrs.get("names")
     values = dataset[name].values.tolist()
     return tuple(str(value) if names is None else str(names[value]) for value in values)
+
+
+def reconstructions(dataset: xr.Dataset, *, drawn: bool = True) -> list[Reconstruction]:
+    """The reconstructions of a result, in the order of its trials; what was NaN throughout is None again.
+
+    Args:
+        dataset: From `read_result`.
+        drawn: Whether to read what was drawn (spread, bounds, samples), too.
+    """
+    return [
+        _reconstruction(dataset.isel(trial=index), ended, drawn) for index, ended in enumerate(words(dataset, "ended"))
+    ]
+
+
+def _reconstruction(one: xr.Dataset, ended: str, drawn: bool) -> Reconstruction:
+    frames, energy = int(one["frames"]), float(one["energy"])
+
+    def read(name: str) -> torch.Tensor | None:
+        if name not in one:
+            return None
+        values = one[name].isel(time=slice(frames)) if "time" in one[name].dims else one[name]
+        tensor = torch.from_numpy(values.values)
+        if name == "sample":
+            tensor = tensor[~tensor.flatten(1).isnan().all(1)]
+        return None if tensor.isnan().all() else tensor
+
+    return Reconstruction(
+        movie=torch.from_numpy(one["movie"].isel(time=slice(frames)).values),
+        ended=ended,
+        mask=read("mask"),
+        energy=None if math.isnan(energy) else energy,
+        frame_passes=int(one["frame_passes"]),
+        seconds=float(one["seconds"]),
+        samples=read("sample") if drawn else None,
+        **{name: read(name) for name in _OPTIONAL if drawn},
+    )
 
 
 def _refuse(path: Path, results: Results, attrs: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.evaluation import mean_response, measure_observation_model, rounded
 from cinecortex.encoders.train import scores_of
@@ -27,15 +28,12 @@ def calibrate(model: Model, recording: Recording, held_out: Sequence[Trial]) -> 
         The model with its facts about this session.
 
     Raises:
-        BadData: the encoder is of another number of neurons, or the recording has no training trials.
+        BadData: the encoder is of another number of neurons, frame size or frame rate, or the recording has no
+            training trials.
         WrongUse: there is no trial to measure on, or its clip is among the training clips.
     """
     encoder = model.session(recording.session_id)
-    if encoder.neurons != len(recording.neurons):
-        raise BadData(
-            f"{recording.source} has {len(recording.neurons)} neurons, but the encoder of session "
-            f"{recording.session_id!r} has {encoder.neurons}; give the recording that it was fitted to."
-        )
+    _check_fits(encoder, recording)
     train = recording.tier("train") if "train" in recording.tiers else ()
     if not train:
         raise BadData(f"{recording.source} has no trial of tier train, of which the statistics of movies are measured.")
@@ -65,3 +63,19 @@ def calibrate(model: Model, recording: Recording, held_out: Sequence[Trial]) -> 
     }
     others = [kept for kept in model.facts.get("fitted", ()) if kept["session_id"] != recording.session_id]
     return Model(model.sessions, {**model.facts, "fitted": [*others, facts]})
+
+
+def _check_fits(encoder: Encoder, recording: Recording) -> None:
+    """Refuse a recording that this encoder cannot have been fitted to, whatever it is called."""
+    height, width = recording.frame_size
+    seen_height, seen_width = encoder.frame_size
+    session = f"the encoder of session {recording.session_id!r}"
+    wrong = None
+    if encoder.neurons != len(recording.neurons):
+        wrong = f"has {len(recording.neurons)} neurons, but {session} has {encoder.neurons}"
+    elif (height, width) != (seen_height, seen_width):
+        wrong = f"has frames of {height}x{width} px, but {session} sees {seen_height}x{seen_width} px"
+    elif abs(recording.frame_rate_hz - encoder.frame_rate_hz) > 1e-3:
+        wrong = f"runs at {recording.frame_rate_hz:g} Hz, but {session} at {encoder.frame_rate_hz:g} Hz"
+    if wrong is not None:
+        raise BadData(f"{recording.source} {wrong}; give the recording that it was fitted to.")

@@ -1,0 +1,141 @@
+"""Commands that reconstruct."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinecortex.choosing import (
+    ClipFramesOption,
+    EncoderOption,
+    JsonOption,
+    RecordingArgument,
+    SecondsOption,
+    SeedOption,
+    TestFramesOption,
+    TierOption,
+    TrialsOption,
+    choose_methods,
+    choose_trials,
+    cut_of,
+    load_with_model,
+    refuse_output,
+)
+from cinecortex.cli.app import app
+from cinecortex.errors import WrongUse
+from cinecortex.terminal import print_columns, print_json, print_scores, progress, say
+
+
+@app.command(epilog="Example: cinecortex invert mouse1 --encoder encoders/pair --out map.zarr --tier final_test_main")
+def invert(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path, typer.Option("--out", help="Result to write, by custom ending in .zarr.")],
+    method: Annotated[str, typer.Option(help="map, paper, mean or ridge.")] = "map",
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    shuffle_neurons: Annotated[
+        bool, typer.Option(help="A control: permute the identities of the neurons; the score should fall to chance.")
+    ] = False,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Reconstruct movies from recorded responses, blind to the movies that were shown; then score them."""
+    from cinecortex import study
+    from cinecortex.data import write_result
+    from cinecortex.inversion.map import MAP
+    from cinecortex.seeds import Seed
+
+    if method not in study.METHODS:
+        raise WrongUse(f"--method {method!r} is unknown; choose one of {', '.join(study.METHODS)}.")
+    refuse_output(out, out / "ended")
+    loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
+    chosen = choose_trials(loaded, tier, trials)
+    root = Seed(seed)
+    inverter = study.make_inverter(method, model, loaded)
+    if shuffle_neurons:
+        inverter = study.Controlled(inverter, study.shuffled_neurons)
+    facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
+    with progress(f"inverting by {inverter.name}", quiet=as_json) as report:
+        results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
+    write_result(out, results, attrs={"method": inverter.name, **facts})
+    forward = model.session(loaded.session_id)
+    scores = study.score_results(inverter.name, results, mask=MAP(encoder=forward).mask.cpu(), encoder=forward)
+    unseen = study.unseen_trials(model, [loaded], chosen)
+    if as_json:
+        print_json({"result": str(out), "unseen": [trial.trial_id for trial in unseen], **scores.to_json()})
+        return
+    print_scores([scores])
+    seen = len(chosen) - len(unseen)
+    note = "none of the clips was fitted to" if not seen else f"{seen} of {len(chosen)} clips WERE fitted to"
+    say(f"{note}\nwrote {out}")
+
+
+@app.command(
+    epilog="Example: cinecortex compare mouse1 --encoder encoders/pair --methods map,paper,ridge --out out/compared"
+)
+def compare(
+    recording: RecordingArgument,
+    encoder: EncoderOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; what an earlier run finished is used again.")],
+    methods: Annotated[str, typer.Option(help="Methods with commas; differences are to the first.")] = "map,ridge,mean",
+    tier: TierOption = None,
+    trials: TrialsOption = None,
+    seed: SeedOption = 0,
+    clip_frames: ClipFramesOption = 300,
+    test_frames: TestFramesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run several methods on the same trials: one table with paired intervals, seconds, encoder passes and memory."""
+    from cinecortex.compare.run import compare as run
+    from cinecortex.errors import CinecortexError
+
+    asked = choose_methods(methods)
+    loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
+    found = run(
+        loaded,
+        model,
+        encoder,
+        choose_trials(loaded, tier, trials),
+        methods=asked,
+        out=out,
+        seed=seed,
+        cut=cut_of(clip_frames, test_frames),
+        command=shlex.join(["cinecortex", *sys.argv[1:]]),
+        stage=partial(progress, quiet=as_json),
+    )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        say("mean over clips [95 % interval]")
+        print_columns(found.header(), found.rows())
+        say(f"{found.seen_note}\n{found.floor_note}\nwrote {out}")
+    failed = [outcome.method for outcome in found.outcomes if outcome.failed is not None]
+    if failed:
+        raise CinecortexError(f"{len(failed)} of {len(asked)} methods failed ({', '.join(failed)}); {out} says why.")
+
+
+@app.command(epilog="Example: cinecortex demo --out out/demo")
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path("out/demo"),
+    neurons: Annotated[int, typer.Option(min=1, help="Neurons of the in-silico mouse.")] = 1000,
+    clips: Annotated[int, typer.Option(min=8, help="Training clips.")] = 120,
+    seconds: SecondsOption = 10.0,
+    paper_steps: Annotated[int, typer.Option(min=0, help="Steps of the published recipe on one clip.")] = 1000,
+    seed: SeedOption = 0,
+) -> None:
+    """Run the whole story on the in-silico mouse and write a report."""
+    from cinecortex.demo import run_demo
+
+    page, scores = run_demo(
+        out, neurons=neurons, clips=clips, seconds=seconds, paper_steps=paper_steps, seed=seed, stage=progress
+    )
+    print_scores(scores)
+    say(f"The report is at {page.resolve()}")

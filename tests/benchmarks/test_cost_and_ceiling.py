@@ -1,0 +1,123 @@
+"""Benchmarks compute what their pages say: who is first as good, the exact ceilings, and the page itself."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cinecortex.data import load
+from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.seeds import Seed
+from cinecortex.simulation.session import write_session
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark_module():
+    """Imports a benchmark as its own command would find it, beside the others."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module
+    sys.path.remove(str(BENCHMARKS))
+    for name in set(sys.modules) - before:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def traced(benchmark_module):
+    cost = benchmark_module("cost")
+
+    def curve(*points: tuple[float, float]) -> list:
+        return [cost.Point(number + 1, passes, passes / 100, score) for number, (passes, score) in enumerate(points)]
+
+    paper = cost.Traced(
+        "paper", [curve((100, 0.2), (200, 0.4), (1000, 0.1)), curve((100, 0.5), (200, 0.3), (1000, 0.3))]
+    )
+    mapped = cost.Traced("map", [curve((10, 0.3), (20, 0.4), (40, 0.6)), curve((10, 0.1), (20, 0.4), (40, 0.45))], 3.0)
+    return cost, paper, mapped
+
+
+def test_the_race_is_run_clip_by_clip(traced):
+    cost, paper, mapped = traced
+    found = cost.race(paper, mapped)
+    # First clip: 200 and 1000 passes against 20; on the second `map` never reaches 0.5.
+    assert found.never == 1
+    assert found.to_best.value == pytest.approx((200 / 20 + 0) / 2)
+    assert found.to_end.value == pytest.approx((1000 / 20 + 0) / 2)
+    assert found.seconds.value == pytest.approx((1000 / 20 + 0) / 2)
+    assert (found.to_end.low, found.to_end.high) == (0.0, 50.0)
+
+
+def test_means_are_over_clips(traced):
+    _, paper, _ = traced
+    assert [(p.label, p.passes) for p in paper.means()] == [(1, 100), (2, 200), (3, 1000)]
+    assert [p.score for p in paper.means()] == pytest.approx([0.35, 0.35, 0.2])
+
+
+def test_table_and_remarks(traced):
+    cost, paper, mapped = traced
+    lines = cost.lines_of(1000, [paper, cost.Traced("paper, blurred more", paper.curves), mapped])
+    row = next(line for line in lines if line.startswith("| map | 3 |"))
+    assert [cell.strip() for cell in row.strip("|").split("|")][2:5] == ["40", "0.40", "1.90"]
+    assert sum("on 1 of 2 clips it never is" in line for line in lines) == 2
+
+
+def test_the_figure_is_the_same_to_the_byte_and_shows_every_method(traced, benchmark_module, tmp_path):
+    cost, paper, mapped = traced
+    ridge = cost.Traced("ridge", [[cost.Point(0, 0.0, 0.1, 0.3)], [cost.Point(0, 0.0, 0.1, 0.2)]], 30.0)
+    draw = benchmark_module("cost_figure").draw
+    figure = draw(tmp_path / "a.svg", {"1,000 neurons": [paper, mapped, ridge]})
+    draw(tmp_path / "b.svg", {"1,000 neurons": [paper, mapped, ridge]})
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    text = (tmp_path / "a.svg").read_text()
+    for word in ("paper", "map", "ridge", "movie correlation", "1,000 neurons"):
+        assert f">{word}" in text
+    passes, seconds = figure.axes
+    assert [list(line.get_xdata()) for line in passes.get_lines()][1] == [10, 20, 40]
+    assert [list(line.get_xdata()) for line in seconds.get_lines()][-1] == [pytest.approx(15.1)]
+
+
+def test_exact_ceilings_are_correlations_with_the_stored_rates(benchmark_module, tmp_path):
+    ceiling = benchmark_module("ceiling")
+    small = {"neurons": 3, "clips": 1, "oracle_clips": 2, "oracle_repeats": 2, "test_clips": 1, "seconds": 4.0}
+    write_session(tmp_path / "m", seed=Seed(0), **small)
+    recording = load(tmp_path / "m")
+    encoder = LinearNonlinear(torch.zeros(3, 2, 36, 64), torch.zeros(3))
+    trials = recording.tier("oracle")
+    exact = ceiling.exact_ceilings(recording, encoder, trials)
+    rates = {t.trial_id: np.load(tmp_path / "m/meta/simulation/rates" / f"{t.trial_id}.npy")[:, 50:].T for t in trials}
+    clips = {t.clip_id: np.mean([rates[u.trial_id] for u in trials if u.clip_id == t.clip_id], 0) for t in trials}
+    responses = np.concatenate([t.response.numpy()[50:] for t in trials])
+    other = {t.trial_id: 2 * clips[t.clip_id] - rates[t.trial_id] for t in trials}  # of two presentations
+    known = [
+        [clips[t.clip_id] for t in trials],
+        [other[t.trial_id] for t in trials],
+        [rates[t.trial_id] for t in trials],
+    ]
+    for found, rate in zip(exact.values(), map(np.concatenate, known), strict=True):
+        expected = [np.corrcoef(rate[:, n], responses[:, n])[0, 1] for n in range(3)]
+        assert found.numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_row_says_ratio_of_means_and_mean_of_ratios(benchmark_module):
+    row = benchmark_module("ceiling").row("t", "c", torch.tensor([0.1, 0.6, 0.9]), torch.tensor([0.4, 0.8, 0.05]))
+    # The third neuron's ceiling is too low to divide by, but it counts in the means.
+    assert row == ["t", "c", "0.533", "0.417", "1.28", "0.50", "0.25", "2"]
+
+
+def test_a_page_is_whole_and_says_how_it_was_made(benchmark_module, tmp_path, capsys):
+    page = benchmark_module("page")
+    lines = [*page.table(["a", "b"], [["1", "2"]]), *page.remarks(["so."])]
+    page.publish(tmp_path / "new" / "x.md", "Title", lines, command="python x.py", about="Sums.")
+    text = (tmp_path / "new" / "x.md").read_text()
+    assert text.startswith("# Title\n\nMachine: ")
+    assert "Sums.\n\nCommand: `python x.py`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- so.\n" in text
+    assert capsys.readouterr().out == text + "\n"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.md"]
