@@ -25,6 +25,9 @@ class Reconstruction:
         frame_passes: Movie frames that went through the encoder forward and backward to get here.
         seconds: Wall-clock time taken.
         std: Posterior standard deviation per pixel, where drawn.
+        data_std: The part of ``std`` that is in the draws of each encoder: what the responses leave open.
+        model_std: The part that is between encoders: what the fit leaves open. Squares of the two add up to that of
+            ``std``. None where only one encoder was asked.
         lower, upper: Bounds of the 90 % interval per pixel, where drawn.
         samples: Posterior draws, ``sample time height width``, where asked for.
     """
@@ -38,6 +41,8 @@ class Reconstruction:
     std: Movie | None = None
     lower: Movie | None = None
     upper: Movie | None = None
+    data_std: Movie | None = None
+    model_std: Movie | None = None
     samples: Float[Tensor, "sample time height width"] | None = None
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from cinecortex.recording import Trial
 
 SCHEMA = "cinecortex.result/1"
 _FRAMES = ("trial", "time", "height", "width")
-_OPTIONAL = ("std", "lower", "upper")
+_OPTIONAL = ("std", "lower", "upper", "data_std", "model_std")
 
 Results = Sequence[tuple[Trial, Reconstruction]]
 
@@ -35,10 +35,11 @@ def write_result(path: Path | str, results: Results, *, attrs: Mapping[str, Any]
     """Write reconstructions to ``path``, all of them or nothing; an older result there is replaced when all is done.
 
     Variables: ``movie (trial, time, height, width)`` in 0..1 and, where any reconstruction has them, ``std``,
-    ``lower``, ``upper`` (same axes), ``sample (sample, trial, time, height, width)`` and ``mask (trial, height,
-    width)``; per trial ``frames``, ``trial_id``, ``clip_id``, ``session_id``, ``ended``, ``energy``, ``frame_passes``
-    and ``seconds``. Shorter trials, and what a reconstruction lacks, are NaN. Words are stored as numbers into the
-    list in the attribute ``names`` of their variable (see ``words``); trial ids that are whole numbers stay numbers.
+    ``data_std``, ``model_std``, ``lower``, ``upper`` (same axes), ``sample (sample, trial, time, height, width)`` and
+    ``mask (trial, height, width)``; per trial ``frames``, ``trial_id``, ``clip_id``, ``session_id``, ``ended``,
+    ``energy``, ``frame_passes`` and ``seconds``. Shorter trials, and what a reconstruction lacks, are NaN. Words are
+    stored as numbers into the list in the attribute ``names`` of their variable (see ``words``); trial ids that are
+    whole numbers stay numbers.
 
     Args:
         path: The store to make, by custom ending in ``.zarr``.

@@ -13,8 +13,8 @@ from torch import Tensor
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Response
 
-RateVectors = Float[Tensor, "draw time neuron"]
-"""Vectors in the space of rates."""
+RateVectors = Float[Tensor, "draw frame neuron"]
+"""Vectors in the space of rates, of all frames or of the settled ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Curvature:
         if self.shared is None or self.bands is None:
             return weighted
         felt = torch.einsum("tnk,dtn->tkd", self.shared, weighted)
-        return weighted - self._spread(self._solve(felt))
+        return weighted - self._spread(self.shared, self._solve(felt))
 
     def draw(self, draws: int, seed: Seed) -> RateVectors:
         """Independent Gaussian vectors whose covariance is the operator."""
@@ -77,12 +77,13 @@ class Curvature:
             own_pull[offset:] += rows[:, None] * random.numpy()[: len(rows)]
         felt = torch.einsum("tnk,dtn->tkd", self.shared, weighted)
         felt = felt + torch.from_numpy(own_pull).reshape(frames, factors, draws).to(felt)
-        return weighted - self._spread(self._solve(felt))
+        return weighted - self._spread(self.shared, self._solve(felt))
 
     def _solve(self, felt: Float[Tensor, "time factor draw"]) -> Float[Tensor, "time factor draw"]:
         flat = felt.double().cpu().numpy().reshape(-1, felt.shape[-1])
         return torch.from_numpy(solveh_banded(self.bands, flat)).reshape(felt.shape).to(felt)
 
-    def _spread(self, factors: Float[Tensor, "time factor draw"]) -> RateVectors:
-        assert self.shared is not None
-        return self.own * torch.einsum("tnk,tkd->dtn", self.shared, factors)
+    def _spread(
+        self, shared: Float[Tensor, "time neuron factor"], factors: Float[Tensor, "time factor draw"]
+    ) -> RateVectors:
+        return self.own * torch.einsum("tnk,tkd->dtn", shared, factors)

@@ -84,7 +84,8 @@ class Poisson:
 
     def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
         """``temper / rate`` where a response is known."""
-        return Curvature(torch.where(_known(response, heard), self.precision(rate), torch.zeros_like(rate)))
+        known, _, rate = _known(response, rate, heard)
+        return Curvature(torch.where(known, self.precision(rate), torch.zeros_like(rate)))
 
     def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
         """``slope * at * log rate``: what other counts would add."""
@@ -125,9 +126,8 @@ class SharedGainPoisson:
 
     def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
         """``temper * gain / rate`` at the most probable gains, less what the gains leave uncertain."""
-        known = _known(response, heard)
+        known, response, rate = _known(response, rate, heard)
         temper = torch.where(known, self.temper.to(rate), torch.zeros_like(rate))
-        response = torch.where(known, response, torch.zeros_like(response))
         loading = self.shared_gain.loading.to(rate)
         gain = torch.exp(self.factors(response, rate, temper) @ loading.T)
         prior_bands = _precision_bands(len(rate), tuple(self.shared_gain.correlation_time.tolist()))
@@ -225,7 +225,8 @@ class Gaussian:
 
     def curvature(self, response: Response, rate: Response, heard: Heard) -> Curvature:
         """``1 / variance`` where a response is known."""
-        return Curvature(torch.where(_known(response, heard), self.precision(rate), torch.zeros_like(rate)))
+        known, _, rate = _known(response, rate, heard)
+        return Curvature(torch.where(known, self.precision(rate), torch.zeros_like(rate)))
 
     def tilt(self, rate: Response, at: Response, slope: Response) -> Scalar:
         """``slope * rate``: what other responses would add."""

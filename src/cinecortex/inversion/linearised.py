@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,13 @@ from cinecortex.encoders.base import Encoder
 from cinecortex.inversion.curvature import Curvature, RateVectors
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior, Whitened
+from cinecortex.inversion.problem import BehaviorGiven, behavior_told
 from cinecortex.recording import Observation
 
 Vectors = Float[Tensor, "draw time height width"]
 """Vectors in whitened coordinates."""
+
+PIXELS_AT_ONCE = 4 * 300 * 36 * 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +46,10 @@ class Linearised:
         likelihood: How responses scatter.
         prior: A prior whose coordinates are white.
         observation: What was recorded.
+        behavior: What the encoder is told of the behavior.
         z: Where to linearise, in whitened coordinates.
-        at_once: Vectors that go through the encoder together.
+        at_once: Vectors that go through the encoder together; by default four clips of 10 s at 36x64 px, or as many
+            smaller ones as have their pixels.
     """
 
     def __init__(
@@ -54,11 +60,13 @@ class Linearised:
         observation: Observation,
         z: Whitened,
         *,
-        at_once: int = 4,
+        behavior: BehaviorGiven = "recorded",
+        at_once: int | None = None,
     ) -> None:
-        self.encoder, self.prior, self.at_once = encoder, prior, at_once
+        self.encoder, self.prior = encoder, prior
+        self.at_once = at_once if at_once is not None else max(1, round(PIXELS_AT_ONCE / z.numel()))
         device, dtype = encoder.device, encoder.dtype
-        self._behavior = observation.behavior.to(device, dtype)
+        self._behavior = behavior_told(encoder, observation, behavior).to(device, dtype)
         self._movie = prior.movie(z.detach())
         self._origin = prior.movie(torch.zeros_like(z))
         self.settled = encoder.settled(len(z))
@@ -70,25 +78,42 @@ class Linearised:
             observation.heard.to(device),
         )
         self.applied = 0
+        self._forward_mode = True
 
     def _rates(self, movies: Tensor) -> Tensor:
         return self.encoder(movies, self._behavior.expand(len(movies), -1, -1))
 
     def pixels(self, vectors: Vectors) -> Vectors:
         """The same changes in pixels."""
-        return torch.stack([self.prior.movie(vector) - self._origin for vector in vectors])
+        return torch.func.vmap(self.prior.movie)(vectors) - self._origin
 
     def changes(self, vectors: Vectors) -> RateVectors:
         """``J S v``: the change of the settled rates, by forward-mode differentiation."""
         parts = []
         for some in torch.split(vectors, self.at_once):
-            tangents = self.pixels(some)
-            with forward_ad.dual_level(), torch.no_grad():
-                primal = self._movie.expand_as(tangents).contiguous()
-                dual = forward_ad.make_dual(primal, tangents)
-                change = forward_ad.unpack_dual(self._rates(dual)).tangent
-            parts.append(change)
+            parts.append(self._tangents(self.pixels(some)))
         return torch.cat(parts)[:, self.settled]
+
+    def _tangents(self, pixels: Vectors) -> RateVectors:
+        movies = self._movie.expand_as(pixels).contiguous()
+        if self._forward_mode:
+            try:
+                with warnings.catch_warnings(), forward_ad.dual_level(), torch.no_grad():
+                    # Of torch's own making, on the first use of forward mode.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    rates = forward_ad.unpack_dual(self._rates(forward_ad.make_dual(movies, pixels)))
+                if rates.tangent is not None:
+                    return rates.tangent
+            except (NotImplementedError, RuntimeError) as error:
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+            # A network with an operation that has no forward derivative, such as checkpointed windows.
+            self._forward_mode = False
+        # Changes of a thousandth of the luminance range, where rounding and curvature are both small.
+        step = 1e-3 / pixels.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+        with torch.no_grad():
+            difference = self._rates(movies + step * pixels) - self._rates(movies - step * pixels)
+        return difference / (2 * step[:, 0])
 
     def pulled_back(self, rates: RateVectors) -> Vectors:
         """``S J^T u``, the transpose of `changes`."""
@@ -96,8 +121,8 @@ class Linearised:
         for some in torch.split(rates, self.at_once):
             movies = self._movie.expand(len(some), *self._movie.shape).clone().requires_grad_()
             (gradient,) = torch.autograd.grad((self._rates(movies)[:, self.settled] * some).sum(), movies)
-            parts.extend(self.prior.whiten(one) for one in gradient)
-        return torch.stack(parts)
+            parts.append(torch.func.vmap(self.prior.whiten)(gradient))
+        return torch.cat(parts)
 
     def information(self, vectors: Vectors) -> Vectors:
         """``F v``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -30,6 +30,23 @@ from cinecortex.tensors import Mask
 
 Average = Literal["rates", "likelihoods"]
 """What is averaged over the members of an ensemble."""
+
+
+@dataclass(frozen=True, eq=False)
+class MostProbable:
+    """The mode of the posterior in the prior's own coordinates.
+
+    Attributes:
+        position: Whitened coordinates, ``time height width``.
+        energy: Energy there in nats.
+        ended: How the descent ended, in words.
+        frame_passes: Movie frames that went through the encoder forward and backward.
+    """
+
+    position: Tensor
+    energy: float
+    ended: str
+    frame_passes: int
 
 
 class MAP:
@@ -164,8 +181,24 @@ class MAP:
         one = 30 * math.prod(problem.shape) * self.encoder.dtype.itemsize * self.starts
         return max(1, int(0.25 * free_bytes(self.encoder.device) / one))
 
-    def _solve(self, problems: list[Problem], seeds: list[Seed]) -> list[Reconstruction]:
-        began = time.perf_counter()
+    def most_probable(self, observation: Observation, seed: Seed) -> MostProbable:
+        """The answer before it is turned into a movie; what draws from the posterior start from.
+
+        Raises:
+            WrongUse: the observation does not fit the encoder.
+            OutOfMemory: not even a stretch of the clip fits into memory.
+        """
+        minima, together = self._descend([self.problem(observation)], [seed])
+        best = _lowest(minima)
+        ended = "; ".join(words for words in (best.ended, together.ended) if words)
+        return MostProbable(best.position, best.energy, ended, sum(together.frame_passes))
+
+    def inverse_hessian(self, frames: int) -> Tensor:
+        """Diagonal estimate of the inverse Hessian of the energy in whitened coordinates, ``time height width``."""
+        return self._inverse_hessian(frames, plan_for(self.encoder, clips=1, frames=frames, kept=self._kept))
+
+    def _descend(self, problems: list[Problem], seeds: list[Seed]) -> tuple[list[Minimum], Together]:
+        """Every start of every problem, those of one problem side by side."""
         frames = problems[0].shape[0]
         owners = [number for number in range(len(problems)) for _ in range(self.starts)]
         plan = plan_for(self.encoder, clips=len(owners), frames=frames, kept=self._kept)
@@ -178,10 +211,15 @@ class MAP:
             evaluations=self.evaluations,
             tolerance_nats=self.tolerance_nats,
         )
+        return minima, together
+
+    def _solve(self, problems: list[Problem], seeds: list[Seed]) -> list[Reconstruction]:
+        began = time.perf_counter()
+        minima, together = self._descend(problems, seeds)
         mask = self.mask.cpu()
         seconds = (time.perf_counter() - began) / sum(together.frame_passes)
         answers = []
-        for first in range(0, len(owners), self.starts):
+        for first in range(0, len(minima), self.starts):
             own = slice(first, first + self.starts)
             passes = sum(together.frame_passes[own])
             answers.append(self._answer(minima[own], mask, together.ended, passes, seconds * passes))
@@ -198,7 +236,7 @@ class MAP:
     def _answer(
         self, minima: Sequence[Minimum], mask: Mask, memory: str, frame_passes: int, seconds: float
     ) -> Reconstruction:
-        best = min(minima, key=lambda minimum: minimum.energy if math.isfinite(minimum.energy) else math.inf)
+        best = _lowest(minima)
         ended = [best.ended]
         if len(minima) > 1:
             energies = ", ".join(f"{minimum.energy:.1f}" for minimum in minima)
@@ -211,6 +249,10 @@ class MAP:
             frame_passes=frame_passes,
             seconds=seconds,
         )
+
+
+def _lowest(minima: Sequence[Minimum]) -> Minimum:
+    return min(minima, key=lambda minimum: minimum.energy if math.isfinite(minimum.energy) else math.inf)
 
 
 def member_likelihoods(encoder: Encoder, likelihood: Likelihood | None) -> tuple[Likelihood, ...]:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from cinecortex.inversion.power_laws import fit_power_laws
 from cinecortex.seeds import Seed
-from cinecortex.stimuli.spectrum import MovieStatistics, dct, inverse_dct
+from cinecortex.stimuli.spectrum import MovieStatistics, dct, inverse_dct, variance_of_inverse_dct
 from cinecortex.tensors import Movie, Scalar
 
 Whitened = Float[Tensor, "time height width"]
@@ -128,6 +128,10 @@ class Spectral:
     def _amplitudes(self) -> dict[tuple[tuple[int, int, int], torch.dtype, torch.device], Tensor]:
         # A descent asks for the same amplitudes twice in every evaluation.
         return {}
+
+    def pixel_variance(self, like: Tensor) -> Movie:
+        """Variance of every pixel under the prior at ``contrast``, for a movie shaped as ``like``."""
+        return variance_of_inverse_dct(self.amplitude(like) ** 2)
 
     def movie(self, z: Whitened) -> Movie:
         """``mean + exp(contrast) * C^T (s * z)``."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
@@ -17,6 +18,9 @@ from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.recording import Observation
 from cinecortex.tensors import Behavior, Movie, Movies, Scalar
+
+SettledRates = Float[Tensor, "settled neuron"]
+"""Rates of the frames that do not rest on frames before the start of the movie."""
 
 BehaviorGiven = Literal["recorded", "mean"]
 """What the encoder is told of the behavior: as it was recorded, or its training mean on every frame."""
@@ -79,6 +83,29 @@ class Problem:
         """Energy in nats at ``z``, and its gradient. One forward and one backward pass of the encoder."""
         z = z.detach().requires_grad_()
         energy = self.prior.energy(z) - self.log_likelihood(self.prior.movie(z))
+        (gradient,) = torch.autograd.grad(energy, z)
+        return float(energy.detach()), gradient
+
+    def tilted_energy(
+        self, z: Whitened, *, center: Whitened, slope: SettledRates, rate: SettledRates
+    ) -> tuple[float, Whitened]:
+        """Energy with the prior moved to ``center`` and the log-likelihood tilted, and its gradient.
+
+        Its minimum is a posterior draw where ``center`` is a draw from a white prior and ``slope`` one from the
+        likelihood's `Curvature`.
+
+        Args:
+            z: Where, in whitened coordinates.
+            center: What stands in for the prior's mean.
+            slope: Added to the derivative of the log-likelihood by the settled rates.
+            rate: The settled rates at which the slope is just this; see `Likelihood.tilt`.
+        """
+        z = z.detach().requires_grad_()
+        response, behavior, heard = self._data
+        settled = self.encoder.settled(len(z))
+        found = self.encoder(self.prior.movie(z)[None], behavior)[0][settled]
+        known = self.likelihood.log_prob(response[settled], found, heard) + self.likelihood.tilt(found, rate, slope)
+        energy = 0.5 * ((z - center) ** 2).sum() - known
         (gradient,) = torch.autograd.grad(energy, z)
         return float(energy.detach()), gradient
 

@@ -55,6 +55,18 @@ def _transform(movie: Tensor, *, inverse: bool) -> Tensor:
     return (matrix(time) @ out).reshape(movie.shape)
 
 
+def variance_of_inverse_dct(variance: Float[Tensor, "time height width"]) -> Float[Tensor, "time height width"]:
+    """Variance of every sample of `inverse_dct` of independent coefficients of these variances.
+
+    A sample is a sum of coefficients times products of cosines, so that its variance is the same sum with the squares.
+    """
+    out = variance
+    for axis, size in enumerate(variance.shape):
+        square = _dct_matrix(size, variance.dtype, variance.device) ** 2
+        out = torch.movedim(torch.movedim(out, axis, -1) @ square, -1, axis)
+    return out
+
+
 def frequency_bins(shape: tuple[int, int, int], bins: int) -> tuple[Tensor, Tensor]:
     """Bin of every DCT coefficient: temporal ``time`` and spatial ``height width``.
 
