@@ -73,7 +73,7 @@ def accumulate(pairs: Pairs, *, frames: int, features: int, pixels: int, dual: b
     matrix = torch.zeros(features, features, dtype=torch.float64)
     right = torch.zeros(features, pixels, dtype=torch.float64)
     for inputs, targets in _blocks(pairs):
-        _add_lower(matrix, inputs.T)
+        add_lower(matrix, inputs.T)
         right += inputs.T @ targets
     return System(matrix=matrix, right=right, scale=_unit(float(matrix.trace()) / features))
 
@@ -84,7 +84,7 @@ def _dual(pairs: Pairs) -> System:
     right = torch.cat([targets for _, targets in blocks]).double()
     matrix = torch.zeros(len(rows), len(rows), dtype=torch.float64)
     for start in range(0, rows.shape[1], BLOCK):
-        _add_lower(matrix, rows[:, start : start + BLOCK])
+        add_lower(matrix, rows[:, start : start + BLOCK])
     return System(matrix=matrix, right=right, scale=_unit(float(matrix.trace()) / rows.shape[1]), rows=rows)
 
 
@@ -93,7 +93,7 @@ def _unit(scale: float) -> float:
     return scale if scale > 0.0 else 1.0
 
 
-def _add_lower(matrix: Tensor, factor: Tensor) -> None:
+def add_lower(matrix: Tensor, factor: Tensor) -> None:
     """Add the lower triangle (and, within a panel, some more) of ``factor factor^T``."""
     for start in range(0, len(matrix), PANEL):
         matrix[start:, start : start + PANEL] += factor[start:] @ factor[start : start + PANEL].T

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cinecortex.decoders.lags import Lagging, bin_edges
 from cinecortex.decoders.mean import fit_mean
-from cinecortex.decoders.normal_equations import Pairs, accumulate
+from cinecortex.decoders.normal_equations import accumulate
+from cinecortex.decoders.scoring import score_linear, scored_pixels
 from cinecortex.decoders.stored import read_decoder, write_decoder
 from cinecortex.decoders.training import (
     chunks_of,
@@ -31,9 +32,6 @@ from cinecortex.tensors import Mask
 
 PENALTIES = (1e-2, 1e-1, 3e-1, 1.0, 3.0, 1e1, 1e2)
 """Penalties tried by default, in units of the mean of the Gram matrix's diagonal."""
-
-SCORED_PIXELS = 600
-"""A larger movie is scored on every second (third, ...) row and column while the penalty is chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +165,10 @@ def fit_ridge(
     pairs = feature_pairs(train, lagging, image)
     system = accumulate(pairs, frames=frames, features=lagging.features, pixels=image.numel())
     grid = tuple(sorted((float(penalty) for penalty in penalties), reverse=True))
-    seen = _scored_pixels(image)
-    scores = tuple(_score(feature_pairs(select, lagging, image), image, seen, system.weights(p, seen)) for p in grid)
+    seen = scored_pixels(image)
+    scores = tuple(
+        score_linear(feature_pairs(select, lagging, image), image, seen, system.weights(p, seen)) for p in grid
+    )
     best = grid[max(range(len(grid)), key=scores.__getitem__)]
     return Ridge(
         image=image,
@@ -189,26 +189,3 @@ def _refuse_misuse(
         raise WrongUse(f"lags {lags} run backwards; give the first lag first.")
     if not penalties or not all(math.isfinite(penalty) and penalty > 0 for penalty in penalties):
         raise WrongUse(f"penalties {tuple(penalties)} must be one or more positive numbers.")
-
-
-def _scored_pixels(image: Mask) -> Tensor:
-    """Numbers of the pixels that the penalty is chosen on: a regular grid of at most ``SCORED_PIXELS``."""
-    step = math.ceil(math.sqrt(image.numel() / SCORED_PIXELS))
-    return torch.arange(image.numel()).reshape(image.shape)[::step, ::step].flatten()
-
-
-def _score(pairs: Pairs, image: Mask, seen: Tensor, weights: Float[Tensor, "feature pixel"]) -> float:
-    """Movie correlation pooled over frames, clips and the pixels that are seen; 0 where it is not defined."""
-    mean = image.flatten()[seen]
-    moments = torch.zeros(5, dtype=torch.float64)
-    count = 0
-    for inputs, pixels in pairs:
-        # Around mid-gray, where sums of squares are smallest.
-        said = ((inputs @ weights + mean).clamp_(0.0, 1.0) - 0.5).double()
-        true = (pixels[:, seen] + mean - 0.5).double()
-        terms = (said, true, said.square(), true.square(), said * true)
-        moments += torch.stack([term.sum() for term in terms])
-        count += true.numel()
-    said_mean, true_mean, said_square, true_square, product = (moments / count).tolist()
-    variances = (said_square - said_mean**2) * (true_square - true_mean**2)
-    return (product - said_mean * true_mean) / math.sqrt(variances) if variances > 1e-18 else 0.0
