@@ -14,8 +14,8 @@ from cinecortex.tensors import Heard, PerNeuron, Response
 Features = Float[Tensor, "time feature"]
 """One row for each frame of the movie; features are ordered bin by bin, neurons within a bin."""
 
-KnownFeatures = Bool[Tensor, "time feature"]
-"""Which features were recorded in full."""
+KnownFeatures = Bool[Tensor, "moment feature"]
+"""Which features of some frames were recorded in full."""
 
 RunningSums = Float[Tensor, "edge neuron"]
 """Sum of the z-scores before each frame of a trial, with one more row for its end."""

@@ -87,7 +87,7 @@ class Nearest:
         response = observation.response.to(self.center)
         own = summarise_response(response, self.center, self.gain, self.frames_per_stretch)
         own = own.float().masked_fill(~observation.heard.to(own.device), torch.nan)
-        return torch.stack([_cosine(own, summary.float()) for summary in self.summaries])
+        return torch.stack([_cosine(own[: len(s)], s[: len(own)].float()) for s in self.summaries])
 
 
 def fit_nearest(trials: Sequence[Trial], *, frames_per_stretch: int = 10) -> Nearest:
@@ -128,8 +128,6 @@ def summarise_response(
 
 
 def _cosine(one: Summary, other: Summary) -> Tensor:
-    common = min(len(one), len(other))
-    one, other = one[:common], other[:common]
     both = torch.isfinite(one) & torch.isfinite(other)
     one, other = torch.where(both, one, 0.0), torch.where(both, other, 0.0)
     length = one.norm() * other.norm()
