@@ -9,8 +9,8 @@ from cinecortex.decoders.bayesian_fit import (
     evident_loading,
     factor_analysis,
     fit_bayesian,
-    measure_moments,
     principal_components,
+    sum_up,
 )
 from cinecortex.decoders.bayesian_linear import BayesianLinear
 from cinecortex.decoders.lags import Lagging
@@ -200,7 +200,7 @@ def test_moments_are_those_of_the_complete_frames(generative, rng, make_trial):
     trials[1].reader.recorded[10, 4] = torch.nan
     lagging = Lagging((0, 1, 3), torch.full((12,), 5.0), torch.ones(12))
     image, basis = torch.full((4, 5), 0.5), torch.linalg.qr(torch.from_numpy(generative.basis.T).float())[0].T
-    moments = measure_moments(trials, lagging, image, basis)
+    moments = (sum_up(trials[:1], lagging, image, basis) + sum_up(trials[1:], lagging, image, basis)).moments()
     rows, scores = [], []
     for trial in trials:
         z, movie = trial.response.double().numpy() - 5, trial.movie.flatten(1).double().numpy() - 0.5
@@ -224,7 +224,7 @@ def test_the_evidence_switches_off_components_that_say_nothing(generative, rng, 
     # Rows that give back the scores themselves, whose world is then that of the tuning.
     basis = torch.linalg.pinv(torch.from_numpy(deaf.basis).float()).T
     basis = basis / basis.square().sum(1, keepdim=True)
-    moments = measure_moments(trials, lagging, torch.full((4, 5), 0.5), basis)
+    moments = sum_up(trials, lagging, torch.full((4, 5), 0.5), basis).moments()
     loading, kept = evident_loading(moments, 1.0)
     assert kept.tolist() == [True, False, True]
     assert not loading[:, 1].any()

@@ -12,7 +12,7 @@ from torch import Tensor
 from cinecortex.decoders.bayesian_linear import BayesianLinear, weigh
 from cinecortex.decoders.lags import Lagging, bin_edges
 from cinecortex.decoders.mean import fit_mean
-from cinecortex.decoders.normal_equations import add_lower
+from cinecortex.decoders.normal_equations import add_lower, blocks
 from cinecortex.decoders.scoring import score_linear, scored_pixels
 from cinecortex.decoders.training import chunks_of, feature_pairs, need_trials, recorded_response, response_statistics
 from cinecortex.errors import BadData, WrongUse
@@ -76,13 +76,13 @@ def fit_bayesian(
     edges = bin_edges(_within(lags, train), max(1, features // len(center)))
     lagging = Lagging(edges=edges, center=center, gain=gain)
     basis, rest = principal_components(train, image, components)
-    moments = measure_moments(train, lagging, image, basis)
+    moments = sum_up(train, lagging, image, basis).moments()
     seen = scored_pixels(image)
     tried: dict[tuple[float, int], tuple[float, BayesianLinear]] = {}
 
     def attempt(time: float, count: int) -> float:
         if (time, count) not in tried:
-            model = _model(moments, time, count, image, basis, rest, lagging, train[0].frame_rate_hz)
+            model = linear_model(moments, time, count, image, basis, rest, lagging, train[0].frame_rate_hz)
             tried[time, count] = _score(model, select, seen), model
         return tried[time, count][0]
 
@@ -122,6 +122,39 @@ def principal_components(
 
 
 @dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums over the frames that have every feature; those of two sets of trials add up.
+
+    Attributes:
+        frames: How many frames that is.
+        feature: Products of features with features, of which only the lower triangle is filled, float64.
+        cross: Products of features with the scores of the components and, in the last column, with 1; float64.
+        score: Products of scores and 1 with each other, float64.
+    """
+
+    frames: int
+    feature: Square
+    cross: Float[Tensor, "feature score"]
+    score: Float[Tensor, "score score"]
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(one + another for one, another in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def moments(self) -> Moments:
+        """Means and covariances."""
+        feature, cross, score = (part / max(self.frames, 1) for part in (self.feature, self.cross, self.score))
+        mean, mean_score = cross[:, -1], score[:-1, -1]
+        lower = feature.tril() - torch.outer(mean, mean).tril()
+        return Moments(
+            frames=self.frames,
+            mean=mean.float(),
+            feature=(lower + lower.tril(-1).T).float(),
+            cross=(cross[:, :-1] - torch.outer(mean, mean_score)).float(),
+            score=(score[:-1, :-1] - torch.outer(mean_score, mean_score)).float(),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Means and covariances of features and component scores over the frames that have every feature.
 
@@ -140,16 +173,18 @@ class Moments:
     score: Float[Tensor, "component component"]
 
 
-def measure_moments(
-    trials: Sequence[Trial], lagging: Lagging, image: Mask, basis: Float[Tensor, "component pixel"]
-) -> Moments:
-    """Sum up the training trials, one stretch of a trial at a time."""
+def sum_up(trials: Sequence[Trial], lagging: Lagging, image: Mask, basis: Float[Tensor, "component pixel"]) -> Sums:
+    """Sum up trials, one stretch of a trial at a time.
+
+    Raises:
+        BadData: no frame was recorded in full.
+    """
     count, latents = lagging.features, len(basis)
     feature = torch.zeros(count, count, dtype=torch.float64)
     cross = torch.zeros(count, latents + 1, dtype=torch.float64)
     score = torch.zeros(latents + 1, latents + 1, dtype=torch.float64)
     to_scores = (basis / basis.square().sum(1, keepdim=True)).T
-    for features, pixels in complete_pairs(trials, lagging, image):
+    for features, pixels in blocks(complete_pairs(trials, lagging, image)):
         scores = torch.cat([pixels @ to_scores, torch.ones(len(pixels), 1)], dim=1)
         add_lower(feature, features.T)
         cross += features.T @ scores
@@ -160,16 +195,7 @@ def measure_moments(
             f"no frame of the training trials of session {trials[0].session_id} has all its neurons recorded over "
             f"lags {lagging.edges[0]} to {lagging.edges[-1] - 1}; use longer clips, fewer lags, or fewer neurons."
         )
-    feature, cross, score = feature / frames, cross / frames, score / frames
-    mean, mean_score = cross[:, -1], score[:-1, -1]
-    lower = feature.tril() - torch.outer(mean, mean).tril()
-    return Moments(
-        frames=frames,
-        mean=mean.float(),
-        feature=(lower + lower.tril(-1).T).float(),
-        cross=(cross[:, :-1] - torch.outer(mean, mean_score)).float(),
-        score=(score[:-1, :-1] - torch.outer(mean_score, mean_score)).float(),
-    )
+    return Sums(frames, feature, cross, score)
 
 
 def complete_pairs(trials: Sequence[Trial], lagging: Lagging, image: Mask) -> Iterator[tuple[Tensor, Tensor]]:
@@ -184,7 +210,7 @@ def complete_pairs(trials: Sequence[Trial], lagging: Lagging, image: Mask) -> It
                 yield features[complete], pixels[complete]
 
 
-def _model(
+def linear_model(
     moments: Moments,
     correlation_time: float,
     factors: int,
@@ -194,6 +220,7 @@ def _model(
     lagging: Lagging,
     frame_rate_hz: float,
 ) -> BayesianLinear:
+    """The decoder that the moments of the training trials make, at one choice of settings."""
     loading, kept = evident_loading(moments, correlation_time)
     explained = loading @ moments.cross.T
     left = moments.feature - explained - explained.T + loading @ moments.score @ loading.T
