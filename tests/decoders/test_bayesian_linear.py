@@ -10,10 +10,10 @@ from cinecortex.decoders.bayesian_fit import (
     factor_analysis,
     fit_bayesian,
     principal_components,
-    sum_up,
 )
 from cinecortex.decoders.bayesian_linear import BayesianLinear
 from cinecortex.decoders.lags import Lagging
+from cinecortex.decoders.moments import sum_up
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Observation

@@ -10,13 +10,13 @@ from cinecortex.seeds import Seed
 from cinecortex.stimuli.dead_leaves import dead_leaves
 
 HEIGHT, WIDTH, NEURONS = 12, 16, 120
-TRAIN, TEST = 240, 16
+TRAIN, TEST = 200, 12
 
 
 def shown_images(count: int, seed: Seed) -> np.ndarray:
     """Pictures of dead leaves, ``image height width``, in gray levels 0..255."""
     leaves = [
-        dead_leaves(seed / n, frames=1, frame_size=(HEIGHT, WIDTH), leaves=30, radius_px=(1.35, 12.0))[0].numpy()
+        dead_leaves(seed / n, frames=1, frame_size=(HEIGHT, WIDTH), leaves=20, radius_px=(1.35, 12.0))[0].numpy()
         for n in range(count)
     ]
     return np.round(255 * np.stack(leaves))
@@ -38,9 +38,9 @@ def answers(images: np.ndarray, seed: Seed) -> np.ndarray:
     return seed.numpy().poisson(rate).astype(np.float32)
 
 
-def write_images(folder: Path, seed: Seed) -> Path:
+def write_images(folder: Path, seed: Seed, *, train: int = TRAIN, test: int = TEST) -> Path:
     """A session folder as the Sensorium 2022 release has them; the last trial is unusable, the one before withheld."""
-    images = shown_images(TRAIN + TEST, seed / "images")
+    images = shown_images(train + test, seed / "images")
     responses = answers(images, seed / "spikes")
     random = (seed / "behavior").numpy()
     for name in ("data/images", "data/responses", "data/behavior", "data/pupil_center", "meta/neurons", "meta/trials"):
@@ -52,7 +52,7 @@ def write_images(folder: Path, seed: Seed) -> Path:
         np.save(folder / "data/responses" / f"{number}.npy", 0 * response if withheld else response)
         np.save(folder / "data/behavior" / f"{number}.npy", random.normal(size=3))
         np.save(folder / "data/pupil_center" / f"{number}.npy", random.normal(size=2))
-    tiers = ["train"] * TRAIN + ["test"] * (TEST - 2) + ["final_test", "none"]
+    tiers = ["train"] * train + ["test"] * (test - 2) + ["final_test", "none"]
     np.save(folder / "meta/trials/tiers.npy", np.array(tiers))
     np.save(folder / "meta/neurons/unit_ids.npy", np.arange(NEURONS))
     return folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,15 +12,14 @@ from torch import Tensor
 from cinecortex.decoders.bayesian_linear import BayesianLinear, weigh
 from cinecortex.decoders.lags import Lagging, bin_edges
 from cinecortex.decoders.mean import fit_mean
-from cinecortex.decoders.normal_equations import add_lower, blocks
+from cinecortex.decoders.moments import Moments, Square, complete_pairs, sum_up
 from cinecortex.decoders.scoring import score_linear, scored_pixels
-from cinecortex.decoders.training import chunks_of, feature_pairs, need_trials, recorded_response, response_statistics
-from cinecortex.errors import BadData, WrongUse
+from cinecortex.decoders.training import need_trials, recorded_response, response_statistics
+from cinecortex.errors import WrongUse
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
 
-Square = Float[Tensor, "feature feature"]
 Loading = Float[Tensor, "feature latent"]
 
 CORRELATION_TIMES = (3.0, 10.0, 30.0, 100.0)
@@ -71,18 +70,14 @@ def fit_bayesian(
         raise WrongUse(f"lags {lags} run backwards; give the first lag first.")
     if not correlation_times or not factors or min(correlation_times) < 1 or min(factors) < 0 or components < 1:
         raise WrongUse("give correlation times of at least 1, numbers of factors of at least 0, and some component.")
-    image = fit_mean(train).image
-    center, gain, _ = response_statistics(train)
-    edges = bin_edges(_within(lags, train), max(1, features // len(center)))
-    lagging = Lagging(edges=edges, center=center, gain=gain)
-    basis, rest = principal_components(train, image, components)
-    moments = sum_up(train, lagging, image, basis).moments()
-    seen = scored_pixels(image)
+    ground = lay_ground(train, lags=lags, features=features, components=components)
+    moments = sum_up(train, ground.lagging, ground.image, ground.basis).moments()
+    seen = scored_pixels(ground.image)
     tried: dict[tuple[float, int], tuple[float, BayesianLinear]] = {}
 
     def attempt(time: float, count: int) -> float:
         if (time, count) not in tried:
-            model = linear_model(moments, time, count, image, basis, rest, lagging, train[0].frame_rate_hz)
+            model = linear_model(ground, moments, time, count)
             tried[time, count] = _score(model, select, seen), model
         return tried[time, count][0]
 
@@ -92,6 +87,34 @@ def fit_bayesian(
     settings = tuple((f"correlation time {t:g}, {k} factors", score) for (t, k), (score, _) in tried.items())
     best = tried[time, count][1]
     return BayesianLinear(**{**vars(best), "settings": settings})
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What is settled before responses are related to movies.
+
+    Attributes:
+        image: Mean training movie per pixel.
+        basis: Principal components of the training movies, each times its standard deviation.
+        rest: Variance per pixel that they leave out.
+        lagging: How a response becomes features.
+        frame_rate_hz: Frames per second.
+    """
+
+    image: Mask
+    basis: Float[Tensor, "component pixel"]
+    rest: Float[Tensor, "pixel"]
+    lagging: Lagging
+    frame_rate_hz: float
+
+
+def lay_ground(train: Sequence[Trial], *, lags: tuple[int, int], features: int, components: int) -> Ground:
+    """Mean picture and components of the training movies, and lag bins and z-scores of the responses."""
+    image = fit_mean(train).image
+    center, gain, _ = response_statistics(train)
+    edges = bin_edges(_within(lags, train), max(1, features // len(center)))
+    basis, rest = principal_components(train, image, components)
+    return Ground(image, basis, rest, Lagging(edges=edges, center=center, gain=gain), train[0].frame_rate_hz)
 
 
 def _within(lags: tuple[int, int], trials: Sequence[Trial]) -> tuple[int, int]:
@@ -121,121 +144,23 @@ def principal_components(
     return basis.float(), rest.float()
 
 
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Sums over the frames that have every feature; those of two sets of trials add up.
-
-    Attributes:
-        frames: How many frames that is.
-        feature: Products of features with features, of which only the lower triangle is filled, float64.
-        cross: Products of features with the scores of the components and, in the last column, with 1; float64.
-        score: Products of scores and 1 with each other, float64.
-    """
-
-    frames: int
-    feature: Square
-    cross: Float[Tensor, "feature score"]
-    score: Float[Tensor, "score score"]
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(*(one + another for one, another in zip(vars(self).values(), vars(other).values(), strict=True)))
-
-    def moments(self) -> Moments:
-        """Means and covariances."""
-        feature, cross, score = (part / max(self.frames, 1) for part in (self.feature, self.cross, self.score))
-        mean, mean_score = cross[:, -1], score[:-1, -1]
-        lower = feature.tril() - torch.outer(mean, mean).tril()
-        return Moments(
-            frames=self.frames,
-            mean=mean.float(),
-            feature=(lower + lower.tril(-1).T).float(),
-            cross=(cross[:, :-1] - torch.outer(mean, mean_score)).float(),
-            score=(score[:-1, :-1] - torch.outer(mean_score, mean_score)).float(),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Means and covariances of features and component scores over the frames that have every feature.
-
-    Attributes:
-        frames: How many frames that is.
-        mean: Mean of each feature.
-        feature: Covariance of the features.
-        cross: Covariance of features and scores, ``feature component``.
-        score: Covariance of the scores.
-    """
-
-    frames: int
-    mean: Float[Tensor, "feature"]
-    feature: Square
-    cross: Float[Tensor, "feature component"]
-    score: Float[Tensor, "component component"]
-
-
-def sum_up(trials: Sequence[Trial], lagging: Lagging, image: Mask, basis: Float[Tensor, "component pixel"]) -> Sums:
-    """Sum up trials, one stretch of a trial at a time.
-
-    Raises:
-        BadData: no frame was recorded in full.
-    """
-    count, latents = lagging.features, len(basis)
-    feature = torch.zeros(count, count, dtype=torch.float64)
-    cross = torch.zeros(count, latents + 1, dtype=torch.float64)
-    score = torch.zeros(latents + 1, latents + 1, dtype=torch.float64)
-    to_scores = (basis / basis.square().sum(1, keepdim=True)).T
-    for features, pixels in blocks(complete_pairs(trials, lagging, image)):
-        scores = torch.cat([pixels @ to_scores, torch.ones(len(pixels), 1)], dim=1)
-        add_lower(feature, features.T)
-        cross += features.T @ scores
-        score += scores.T @ scores
-    frames = int(score[-1, -1])
-    if frames == 0:
-        raise BadData(
-            f"no frame of the training trials of session {trials[0].session_id} has all its neurons recorded over "
-            f"lags {lagging.edges[0]} to {lagging.edges[-1] - 1}; use longer clips, fewer lags, or fewer neurons."
-        )
-    return Sums(frames, feature, cross, score)
-
-
-def complete_pairs(trials: Sequence[Trial], lagging: Lagging, image: Mask) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features and pixels minus the mean image, of the frames that have every feature."""
-    for trial in trials:
-        response = recorded_response(trial, lagging.neurons)
-        for chunk, (features, pixels) in zip(
-            chunks_of(len(response)), feature_pairs([trial], lagging, image), strict=True
-        ):
-            complete = lagging.known_at(response, chunk).all(1)
-            if complete.any():
-                yield features[complete], pixels[complete]
-
-
-def linear_model(
-    moments: Moments,
-    correlation_time: float,
-    factors: int,
-    image: Mask,
-    basis: Float[Tensor, "component pixel"],
-    rest: Float[Tensor, "pixel"],
-    lagging: Lagging,
-    frame_rate_hz: float,
-) -> BayesianLinear:
+def linear_model(ground: Ground, moments: Moments, correlation_time: float, factors: int) -> BayesianLinear:
     """The decoder that the moments of the training trials make, at one choice of settings."""
     loading, kept = evident_loading(moments, correlation_time)
     explained = loading @ moments.cross.T
     left = moments.feature - explained - explained.T + loading @ moments.score @ loading.T
-    shared, noise = factor_analysis(left, factors, lagging.neurons)
-    dropped = basis[~kept].square().sum(0)
+    shared, noise = factor_analysis(left, factors, ground.lagging.neurons)
+    dropped = ground.basis[~kept].square().sum(0)
     return BayesianLinear(
-        image=image,
-        components=basis[kept],
-        rest=rest + dropped,
+        image=ground.image,
+        components=ground.basis[kept],
+        rest=ground.rest + dropped,
         offset=moments.mean,
         loading=loading[:, kept],
         shared=shared,
         noise=noise,
-        lagging=lagging,
-        frame_rate_hz=frame_rate_hz,
+        lagging=ground.lagging,
+        frame_rate_hz=ground.frame_rate_hz,
     )
 
 

@@ -14,7 +14,7 @@ from cinecortex.decoders.training import chunks_of, refuse_strangers
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Mask
+from cinecortex.tensors import Mask, Movie
 
 NORMAL_95 = 1.6448536269514722
 """95 % of a standard normal variable lie below."""
@@ -75,6 +75,22 @@ class BayesianLinear:
             WrongUse: the observation has another number of neurons, frame size or frame rate.
         """
         began = time.perf_counter()
+        mean, std = self.infer(observation)
+        return Reconstruction(
+            movie=mean.clamp(0.0, 1.0),
+            ended=f"posterior mean of {self.components.shape[0]} components",
+            seconds=time.perf_counter() - began,
+            std=std,
+            lower=(mean - NORMAL_95 * std).clamp(0.0, 1.0),
+            upper=(mean + NORMAL_95 * std).clamp(0.0, 1.0),
+        )
+
+    def infer(self, observation: Observation) -> tuple[Movie, Movie]:
+        """Posterior mean and standard deviation of the movie, not clipped.
+
+        Raises:
+            WrongUse: the observation has another number of neurons, frame size or frame rate.
+        """
         refuse_strangers(
             self.name, observation, neurons=self.lagging.neurons, image=self.image, frame_rate_hz=self.frame_rate_hz
         )
@@ -86,17 +102,8 @@ class BayesianLinear:
             )
             for chunk in chunks_of(observation.frames)
         ]
-        shape = (observation.frames, *self.image.shape)
-        mean = torch.cat([part for part, _ in parts]).reshape(shape)
-        std = torch.cat([part for _, part in parts]).reshape(shape)
-        return Reconstruction(
-            movie=mean.clamp(0.0, 1.0),
-            ended=f"posterior mean of {self.components.shape[0]} components",
-            seconds=time.perf_counter() - began,
-            std=std,
-            lower=(mean - NORMAL_95 * std).clamp(0.0, 1.0),
-            upper=(mean + NORMAL_95 * std).clamp(0.0, 1.0),
-        )
+        mean, std = (torch.cat(part).reshape(-1, *self.image.shape) for part in zip(*parts, strict=True))
+        return mean, std
 
     def posterior(
         self, features: Features, known: KnownFeatures
