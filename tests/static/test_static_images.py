@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from images import HEIGHT, NEURONS, TEST, TRAIN, WIDTH, answers, shown_images, write_images
 
 from cinecortex import study
 from cinecortex.data import load, read_result, split, write_result
@@ -20,7 +21,6 @@ from cinecortex.inversion.map import MAP
 from cinecortex.inversion.paper import Paper
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.seeds import Seed
-from tests.static.images import HEIGHT, NEURONS, TEST, TRAIN, WIDTH, answers, shown_images, write_images
 
 SEED = Seed(11)
 

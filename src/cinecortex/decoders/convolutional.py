@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cinecortex.decoders.bayesian_linear import BayesianLinear
-from cinecortex.decoders.energies import Layout
+from cinecortex.decoders.energies import Described, DescribedMask, Layout
 from cinecortex.decoders.lags import Lagging
 from cinecortex.decoders.stored import read_decoder, write_decoder
 from cinecortex.decoders.training import refuse_strangers
@@ -106,7 +106,7 @@ class Scale:
 
 
 def make_inputs(
-    deviation: Movie, spread: Mask, layout: Layout, scale: Scale
+    deviation: Described, spread: DescribedMask, layout: Layout, scale: Scale
 ) -> Float[Tensor, "time channel row column"]:
     """What the network sees of one answer of the linear decoder.
 
@@ -181,7 +181,7 @@ class Convolutional:
         ended = f"network applied, trained until {self.ended}"
         return Reconstruction(movie.clamp(0.0, 1.0), ended, seconds=time.perf_counter() - began)
 
-    def refine(self, deviation: Movie, spread: Mask) -> Movie:
+    def refine(self, deviation: Described, spread: DescribedMask) -> Movie:
         """The movie minus the training mean, from an answer of the linear stage."""
         layout = self.refiner.layout
         device = self.refiner.place.device
@@ -241,7 +241,7 @@ def _restored(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Convol
     )
 
 
-def linear_answer(linear: BayesianLinear, observation: Observation) -> tuple[Movie, Mask]:
+def linear_answer(linear: BayesianLinear, observation: Observation) -> tuple[Described, DescribedMask]:
     """Posterior mean of movie and energies minus the training mean, and standard deviation averaged over frames."""
     size = (linear.image.shape[0], linear.image.shape[1])
     mean, std = linear.infer(replace(observation, frame_size=size))

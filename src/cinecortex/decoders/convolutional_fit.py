@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cinecortex.decoders.bayesian_fit import Ground, lay_ground, linear_model
 from cinecortex.decoders.bayesian_linear import BayesianLinear
 from cinecortex.decoders.convolutional import Convolutional, Refiner, Scale, Shape, linear_answer, make_inputs
-from cinecortex.decoders.energies import Layout, described
+from cinecortex.decoders.energies import DescribedMask, Layout, described
 from cinecortex.decoders.moments import Sums, sum_up
 from cinecortex.decoders.training import need_trials
 from cinecortex.errors import BadData, WrongUse
@@ -64,7 +64,7 @@ class Answered:
     """
 
     deviation: Tensor
-    spread: Mask
+    spread: DescribedMask
     movie: Tensor
     weight: float
 

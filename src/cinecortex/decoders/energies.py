@@ -14,6 +14,12 @@ from torch.nn import functional
 from cinecortex.recording import Trial, TrialReader
 from cinecortex.tensors import Behavior, Movie, Response
 
+Described = Float[Tensor, "time line width"]
+"""A movie with its energies in further rows below the picture."""
+
+DescribedMask = Float[Tensor, "line width"]
+"""One number for each pixel and energy."""
+
 ORIENTATIONS = 4
 _PERIOD_PX, _SIGMA_PX, _REACH_PX = 4.5, 1.6, 3
 
@@ -54,7 +60,7 @@ class Layout:
         height, width = self.frame_size
         return height + math.ceil(self.maps * math.prod(self.places) / width), width
 
-    def describe(self, movie: Movie) -> Movie:
+    def describe(self, movie: Movie) -> Described:
         """The movie with its energies in further rows."""
         on_grid = _pool(movie[:, None] - 0.5, self.coarse)
         found = _pool(_amplitude(on_grid), 2)
@@ -65,11 +71,11 @@ class Layout:
         rows = functional.pad(found.flatten(1), (0, spare)).reshape(len(movie), full - height, width)
         return torch.cat([movie, rows], dim=1)
 
-    def picture(self, described: Movie) -> Movie:
+    def picture(self, described: Described) -> Movie:
         """The movie without its energies."""
         return described[:, : self.frame_size[0]]
 
-    def energies(self, described: Movie) -> Float[Tensor, "time map row column"]:
+    def energies(self, described: Described) -> Float[Tensor, "time map row column"]:
         """The energies at their places."""
         rows = described[:, self.frame_size[0] :].flatten(1)[:, : self.maps * math.prod(self.places)]
         return rows.reshape(len(described), self.maps, *self.places)

@@ -35,11 +35,6 @@ def refuse_strangers(
     Raises:
         WrongUse: the number of neurons, the frame size or the frame rate differ.
     """
-    if observation.response.shape[1] != observation.heard.numel():
-        raise WrongUse(
-            f"the observation has responses of {observation.response.shape[1]} neurons and says of "
-            f"{observation.heard.numel()} whether they were heard; give one entry for each."
-        )
     theirs = (observation.heard.numel(), tuple(observation.frame_size), observation.frame_rate_hz)
     ours = (neurons, tuple(image.shape), frame_rate_hz)
     for what, their, our in zip(("neurons", "pixels", "frames per second"), theirs, ours, strict=True):
