@@ -23,7 +23,7 @@ from cinecortex.data.sensorium_trial import EXPORT_AGAIN, SensoriumTrial
 from cinecortex.recording import Neurons, Problem, Recording, Trial
 
 _GAZE = ("gaze x", "gaze y")
-_CHANNELS = {
+_CHANNELS: dict[str, dict[str, tuple[str, ...]]] = {
     "videos": {"behavior": ("pupil dilation", "running speed"), "pupil_center": _GAZE},
     "images": {"behavior": ("pupil dilation", "pupil dilation change", "running speed"), "pupil_center": _GAZE},
 }

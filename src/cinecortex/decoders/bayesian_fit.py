@@ -217,7 +217,8 @@ def _own(covariance: Square, one: Loading, other: Loading, neurons: int) -> Floa
     common = torch.einsum("bnr,cnr->nbc", *(part.reshape(bins, neurons, -1) for part in (one, other)))
     left = blocks - common
     values, vectors = torch.linalg.eigh((left + left.transpose(1, 2)) / 2)
-    return (vectors * values.clamp_min(_FLOOR)[:, None]) @ vectors.transpose(1, 2)
+    bounded: Tensor = (vectors * values.clamp_min(_FLOOR)[:, None]) @ vectors.transpose(1, 2)
+    return bounded
 
 
 def _score(model: BayesianLinear, select: Sequence[Trial], seen: Tensor) -> float:

@@ -147,4 +147,5 @@ def weigh(
     # An unknown bin becomes a feature of its own that nothing depends on.
     filled = torch.where(both, noise, torch.eye(bins).to(noise))
     rows = torch.where(known[:, None], loadings, 0.0).reshape(bins, neurons, -1).transpose(0, 1)
-    return torch.linalg.solve(filled, rows).transpose(0, 1).reshape(loadings.shape)
+    solved: Tensor = torch.linalg.solve(filled, rows)
+    return solved.transpose(0, 1).reshape(loadings.shape)

@@ -187,7 +187,7 @@ class Convolutional:
         device = self.refiner.place.device
         with torch.no_grad():
             inputs = make_inputs(deviation, spread, layout, self.scale).to(device)
-            correction = self.refiner(inputs[None])[0].cpu()
+            correction: Tensor = self.refiner(inputs[None])[0].cpu()
         return layout.picture(deviation) + self.scale.movie * correction
 
     def save(self, folder: Path) -> None:
@@ -228,7 +228,7 @@ def _restored(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Convol
     refiner.load_state_dict({n.removeprefix("refiner."): t for n, t in tensors.items() if n.startswith("refiner.")})
     edges = tuple(int(edge) for edge in facts["edges"])
     lagging = Lagging(edges=edges, center=tensors["center"], gain=tensors["gain"])
-    own = {name: tensors[name] for name in _LINEAR if name not in ("center", "gain")}
+    own: dict[str, Any] = {name: tensors[name] for name in _LINEAR if name not in ("center", "gain")}
     linear = BayesianLinear(**own, lagging=lagging, frame_rate_hz=float(facts["frame_rate_hz"]))
     if linear.loading.shape != (lagging.features, len(linear.components)):
         raise ValueError("the loadings do not fit the lags")

@@ -121,10 +121,11 @@ def summarise_response(
     known = torch.isfinite(scores)
     missing = -len(scores) % frames_per_stretch  # the last stretch may be shorter
     sums, counts = (
-        functional.pad(values, (0, 0, 0, missing)).unflatten(0, (-1, frames_per_stretch)).sum(1)
+        functional.pad(values, (0, 0, 0, missing)).reshape(-1, frames_per_stretch, len(center)).sum(1)
         for values in (torch.where(known, scores, 0.0), known.float())
     )
-    return (sums / counts).half()
+    means: Tensor = sums / counts
+    return means.half()
 
 
 def _cosine(one: Summary, other: Summary) -> Tensor:
