@@ -90,7 +90,7 @@ def fit_convolutional(
     behind the decoders are made once and added up as needed. The loss is the squared error over the variance of the
     clip, weighed at each pixel by the share of the variance that the responses explain there.
 
-    Memory grows with the training frames: about 7 kB for each of 36x64 pixels.
+    Memory grows with the training frames: about 12 kB for each of 36x64 pixels.
 
     Args:
         train: Trials to fit; at least two clips.
