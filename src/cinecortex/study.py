@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cinecortex.data import NearCopy, near_copies
-from cinecortex.decoders import Ridge, TrainingMean, fit_mean, fit_ridge
+from cinecortex.decoders import fit_bayesian, fit_convolutional, fit_mean, fit_nearest, fit_ridge
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.ensemble import Ensemble
@@ -34,23 +34,42 @@ from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie, Response
 
-Method = Literal["map", "paper", "mean", "ridge"]
-METHODS: tuple[Method, ...] = ("map", "paper", "mean", "ridge")
+Method = Literal["map", "paper", "mean", "nearest", "ridge", "bayesian", "convolutional"]
+METHODS: tuple[Method, ...] = ("map", "paper", "mean", "nearest", "ridge", "bayesian", "convolutional")
 MASK_THRESHOLD = 0.5
 Progress = Callable[[int, int, str], None]
 Results = list[tuple[Trial, Reconstruction]]
 
 
-def make_inverter(method: Method, model: Model, recording: Recording) -> Inverter:
-    """An inverter for this recording; decoders are fitted to the very trials that the encoder was fitted to."""
+def make_inverter(
+    method: Method,
+    model: Model,
+    recording: Recording,
+    *,
+    seed: Seed = Seed(0),  # noqa: B008 - frozen
+) -> Inverter:
+    """An inverter for this recording; decoders are fitted to the very trials that the encoder was fitted to.
+
+    Args:
+        method: Its name.
+        model: The fitted encoders.
+        recording: What is to be inverted.
+        seed: Root of what is random in the training of a decoder.
+    """
     encoder = model.session(recording.session_id)
     if method == "map":
         return MAP(encoder=encoder)
     if method == "paper":
         return Paper(encoders=(encoder,))
     train, select = trials_of(model, recording, "train"), trials_of(model, recording, "select")
-    decoder: TrainingMean | Ridge = fit_mean(train) if method == "mean" else fit_ridge(train, select)
-    return decoder
+    fits: dict[Method, Callable[[], Inverter]] = {
+        "mean": lambda: fit_mean(train),
+        "nearest": lambda: fit_nearest(train),
+        "ridge": lambda: fit_ridge(train, select),
+        "bayesian": lambda: fit_bayesian(train, select),
+        "convolutional": lambda: fit_convolutional(train, select, seed=seed / "convolutional"),
+    }
+    return fits[method]()
 
 
 def trials_of(model: Model, recording: Recording, role: Literal["train", "select"]) -> list[Trial]:

@@ -59,7 +59,7 @@ class LinearWorld:
         return [self.trial(rng, frames, str(i)) for i in range(count)]
 
 
-@pytest.fixture(name="make_trial")
+@pytest.fixture(name="make_trial", scope="session")
 def make_trial_fixture():
     return make_trial
 
@@ -72,3 +72,11 @@ def rng():
 @pytest.fixture
 def world(rng):
     return LinearWorld(map=0.01 * rng.normal(size=(6, 15)))
+
+
+@pytest.fixture(scope="session")
+def shared_trials():
+    """Train and select trials that decoders are fitted to once for many tests; nobody may change them."""
+    rng = np.random.default_rng(6)
+    world = LinearWorld(map=0.01 * rng.normal(size=(6, 15)))
+    return world.trials(rng, 6, 60), world.trials(rng, 2, 60)

@@ -1,7 +1,8 @@
-"""The folder layout of the Sensorium 2023 release, opened by its meta data and headers alone.
+"""The folder layouts of the Sensorium 2023 and 2022 releases, opened by their meta data and headers alone.
 
-Source of the layout: Turishcheva et al. 2023, "The Dynamic Sensorium competition for predicting large-scale mouse
-visual cortex activity from videos" (arXiv:2305.19654), and its public release.
+Sources of the layouts: Turishcheva et al. 2023, "The Dynamic Sensorium competition for predicting large-scale mouse
+visual cortex activity from videos" (arXiv:2305.19654); Willeke et al. 2022, "The Sensorium competition on predicting
+large-scale mouse primary visual cortex activity" (arXiv:2206.08666); and their public releases.
 """
 
 from __future__ import annotations
@@ -17,12 +18,20 @@ import numpy as np
 from cinecortex.data.faults import Fault, problem
 from cinecortex.data.files import fingerprint, stay_inside, walk
 from cinecortex.data.npy import read_array, read_header
+from cinecortex.data.sensorium_image import SensoriumImage
 from cinecortex.data.sensorium_trial import EXPORT_AGAIN, SensoriumTrial
 from cinecortex.recording import Neurons, Problem, Recording, Trial
 
-_CHANNELS = {"behavior": ("pupil dilation", "running speed"), "pupil_center": ("gaze x", "gaze y")}
+_GAZE = ("gaze x", "gaze y")
+_CHANNELS: dict[str, dict[str, tuple[str, ...]]] = {
+    "videos": {"behavior": ("pupil dilation", "running speed"), "pupil_center": _GAZE},
+    "images": {"behavior": ("pupil dilation", "pupil dilation change", "running speed"), "pupil_center": _GAZE},
+}
+# An image was shown for half a second, and the response is that of the half second.
+_FRAME_RATE_HZ = {"videos": 30.0, "images": 2.0}
 _UNUSABLE = "none"
 _TIERS = "meta/trials/tiers.npy"
+Reader = SensoriumTrial | SensoriumImage
 
 
 def is_session(path: Path) -> bool:
@@ -32,6 +41,8 @@ def is_session(path: Path) -> bool:
 
 def load_sensorium(path: Path) -> Recording:
     """Open a session folder. Only ``meta/``, headers and a few sampled blocks of the files in ``data/`` are read.
+
+    A folder with ``data/images`` is one of static images (Sensorium 2022); each trial is then a movie of one frame.
 
     Trials of tier ``none`` are left out. Movies are divided by 255, axes are turned to ``time`` first, and arrays end
     at the first NaN frame of their trial. A file ``meta/cinecortex.json`` may name ``session_id``,
@@ -43,17 +54,19 @@ def load_sensorium(path: Path) -> Recording:
     Raises:
         BadData: something is missing, damaged or contradictory; the sentence names the file.
     """
-    for name in ("data", "data/videos", "data/responses", "meta", "meta/trials", "meta/neurons"):
+    shown = "images" if (path / "data" / "images").is_dir() and not (path / "data" / "videos").is_dir() else "videos"
+    for name in ("data", f"data/{shown}", "data/responses", "meta", "meta/trials", "meta/neurons"):
         if not stay_inside(path / name, path).is_dir():
             raise Fault(path / name, "is a folder that is missing", "copy the whole session folder again")
     meta = tuple(walk(path / "meta", path))
     facts, tiers, neurons = _facts(path), _tiers(path), _neurons(path)
-    present = tuple(name for name in _CHANNELS if stay_inside(path / "data" / name, path).is_dir())
-    readers = _readers(path, tiers, present)
-    frame_size = _check_headers(path, readers, len(neurons))
+    named = _CHANNELS[shown]
+    present = tuple(name for name in named if stay_inside(path / "data" / name, path).is_dir())
+    readers = _readers(path, tiers, shown, present)
+    frame_size = _check_headers(readers, len(neurons))
     session_id = str(facts.get("session_id", path.resolve().name))
-    channels = tuple(channel for name in present for channel in _CHANNELS[name])
-    frame_rate_hz = _frame_rate(path, facts)
+    channels = tuple(channel for name in present for channel in named[name])
+    frame_rate_hz = _frame_rate(path, facts, _FRAME_RATE_HZ[shown])
     trials = tuple(
         Trial(str(number), session_id, tiers[number], frame_rate_hz, frame_size, channels, reader)
         for number, reader in readers.items()
@@ -86,8 +99,8 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _frame_rate(path: Path, facts: Mapping[str, Any]) -> float:
-    rate = facts.get("frame_rate_hz", 30.0)
+def _frame_rate(path: Path, facts: Mapping[str, Any], usual: float) -> float:
+    rate = facts.get("frame_rate_hz", usual)
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not (math.isfinite(rate) and rate > 0):
         raise Fault(path / "meta" / "cinecortex.json", f"says frame_rate_hz is {rate!r}", "give a positive number")
     return float(rate)
@@ -130,58 +143,71 @@ def _numbered(folder: Path, root: Path) -> dict[int, Path]:
     return files
 
 
-def _readers(path: Path, tiers: tuple[str, ...], present: tuple[str, ...]) -> dict[int, SensoriumTrial]:
+def _readers(path: Path, tiers: tuple[str, ...], shown: str, present: tuple[str, ...]) -> dict[int, Reader]:
     """A reader for every usable trial, by number."""
-    files = {name: _numbered(path / "data" / name, path) for name in ("videos", "responses", *present)}
-    if (highest := max(files["videos"], default=-1)) >= len(tiers):
-        what = f"names {len(tiers)} trials, but data/videos goes on to {highest}.npy"
+    files = {name: _numbered(path / "data" / name, path) for name in (shown, "responses", *present)}
+    if (highest := max(files[shown], default=-1)) >= len(tiers):
+        what = f"names {len(tiers)} trials, but data/{shown} goes on to {highest}.npy"
         raise Fault(path / _TIERS, what, "give one tier for each trial")
-    readers = {}
+    readers: dict[int, Reader] = {}
     for number, tier in enumerate(tiers):
         if tier == _UNUSABLE:
             continue
-        required = ("videos", *present) if tier != "train" else files.keys()
+        required = (shown, *present) if tier != "train" else files.keys()
         for name in required:
             if number not in files[name]:
                 what = f"is missing, though {_TIERS} lists {len(tiers)} trials and calls this one {tier!r}"
                 raise Fault(path / "data" / name / f"{number}.npy", what, "copy it, or call the trial 'none'")
-        readers[number] = SensoriumTrial(
-            video_file=files["videos"][number],
-            response_file=files["responses"].get(number),
-            behavior_files=tuple(files[name][number] for name in present),
-            may_be_withheld=tier != "train",
+        readers[number] = (SensoriumTrial if shown == "videos" else SensoriumImage)(
+            files[shown][number],
+            files["responses"].get(number),
+            tuple(files[name][number] for name in present),
+            tier != "train",
         )
     if not readers:
         raise Fault(path / _TIERS, "lists no usable trial", "check that the folder was copied completely")
     return readers
 
 
-def _check_headers(path: Path, readers: Mapping[int, SensoriumTrial], neurons: int) -> tuple[int, int]:
+def _check_headers(readers: Mapping[int, Reader], neurons: int) -> tuple[int, int]:
     """The frame size, after a look at every header."""
-    frame_size: tuple[int, ...] = ()
+    frame_size: tuple[int, int] | None = None
     for reader in readers.values():
         for file in reader.files():
             shape, dtype = read_header(file)
             if dtype.kind not in "uif":
                 raise Fault(file, f"holds values of type {dtype}", "save it as real numbers")
-            wanted: tuple[int | str, ...] = (2, "time")
-            if file == reader.video_file:
-                frame_size = frame_size or shape[:-1]
-                wanted = (*(frame_size if len(frame_size) == 2 else ("height", "width")), "time")
-            elif file == reader.response_file:
-                wanted = (neurons, "time")
-                if len(shape) == 2 and shape[0] != neurons:
-                    what = f"holds {shape[0]} neurons where meta/neurons/unit_ids.npy names {neurons}"
-                    raise Fault(file, what, EXPORT_AGAIN)
+            if file == reader.response_file and len(shape) in (1, 2) and shape[0] != neurons:
+                what = f"holds {shape[0]} neurons where meta/neurons/unit_ids.npy names {neurons}"
+                raise Fault(file, what, EXPORT_AGAIN)
+            wanted = _wanted(reader, file, frame_size, neurons)
             fits = len(shape) == len(wanted) and all(
                 isinstance(w, str) or s == w for s, w in zip(shape, wanted, strict=True)
             )
+            if isinstance(reader, SensoriumImage) and file in reader.behavior_files:
+                fits = fits or shape == (1, *wanted)  # written both ways
             if not fits or 0 in shape:
                 raise Fault(file, f"has shape {shape}, not ({', '.join(map(str, wanted))})", EXPORT_AGAIN)
-    return frame_size[0], frame_size[1]
+            if frame_size is None:  # the first file of a trial is what was shown
+                frame_size = (shape[0], shape[1]) if isinstance(reader, SensoriumTrial) else (shape[1], shape[2])
+    if frame_size is None:
+        raise AssertionError("a session without readers is refused before")
+    return frame_size
 
 
-def _remarks(path: Path, tiers: tuple[str, ...], readers: Mapping[int, SensoriumTrial]) -> Iterator[Problem]:
+def _wanted(reader: Reader, file: Path, frame_size: tuple[int, int] | None, neurons: int) -> tuple[int | str, ...]:
+    """The shape that a file of a trial must have; a word stands for any number."""
+    frame: tuple[int | str, int | str] = frame_size or ("height", "width")
+    if isinstance(reader, SensoriumTrial):
+        if file == reader.video_file:
+            return (*frame, "time")
+        return (neurons if file == reader.response_file else 2, "time")
+    if file == reader.image_file:
+        return (1, *frame)
+    return (neurons if file == reader.response_file else len(_CHANNELS["images"][file.parent.name]),)
+
+
+def _remarks(path: Path, tiers: tuple[str, ...], readers: Mapping[int, Reader]) -> Iterator[Problem]:
     """What is odd, but stops nothing."""
     if not (path / "meta" / "statistics").is_dir():
         what = "is missing; cinecortex does not need it, other programs do"

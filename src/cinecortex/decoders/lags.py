@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cinecortex.tensors import Heard, PerNeuron, Response
 
 Features = Float[Tensor, "time feature"]
 """One row for each frame of the movie; features are ordered bin by bin, neurons within a bin."""
+
+KnownFeatures = Bool[Tensor, "moment feature"]
+"""Which features of some frames were recorded in full."""
 
 RunningSums = Float[Tensor, "edge neuron"]
 """Sum of the z-scores before each frame of a trial, with one more row for its end."""
@@ -87,3 +90,14 @@ class Lagging:
         at = torch.arange(frames.start, frames.stop, device=sums.device)[:, None] + edges
         upto = sums[at.clamp(0, sums.shape[0] - 1)]
         return (upto.diff(dim=1) / edges.diff().double().sqrt()[:, None]).flatten(1).to(self.center)
+
+    def known_at(self, response: Response, frames: range, heard: Heard | None = None) -> KnownFeatures:
+        """Which features rest on recorded responses of heard neurons alone, inside the trial throughout."""
+        known = torch.isfinite(response) if heard is None else torch.isfinite(response) & heard.to(response.device)
+        missing = torch.zeros((len(response) + 1, self.neurons), dtype=torch.int64, device=response.device)
+        missing[1:] = (~known).cumsum(0)
+        edges = torch.tensor(self.edges, device=response.device)
+        at = torch.arange(frames.start, frames.stop, device=response.device)[:, None] + edges
+        inside = (at[:, :-1] >= 0) & (at[:, 1:] <= len(response))
+        complete = missing[at.clamp(0, len(response))].diff(dim=1) == 0
+        return (complete & inside[:, :, None]).flatten(1)

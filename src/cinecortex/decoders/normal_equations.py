@@ -72,19 +72,19 @@ def accumulate(pairs: Pairs, *, frames: int, features: int, pixels: int, dual: b
         return _dual(pairs)
     matrix = torch.zeros(features, features, dtype=torch.float64)
     right = torch.zeros(features, pixels, dtype=torch.float64)
-    for inputs, targets in _blocks(pairs):
-        _add_lower(matrix, inputs.T)
+    for inputs, targets in blocks(pairs):
+        add_lower(matrix, inputs.T)
         right += inputs.T @ targets
     return System(matrix=matrix, right=right, scale=_unit(float(matrix.trace()) / features))
 
 
 def _dual(pairs: Pairs) -> System:
-    blocks = list(pairs)
-    rows = torch.cat([inputs for inputs, _ in blocks])
-    right = torch.cat([targets for _, targets in blocks]).double()
+    held = list(pairs)
+    rows = torch.cat([inputs for inputs, _ in held])
+    right = torch.cat([targets for _, targets in held]).double()
     matrix = torch.zeros(len(rows), len(rows), dtype=torch.float64)
     for start in range(0, rows.shape[1], BLOCK):
-        _add_lower(matrix, rows[:, start : start + BLOCK])
+        add_lower(matrix, rows[:, start : start + BLOCK])
     return System(matrix=matrix, right=right, scale=_unit(float(matrix.trace()) / rows.shape[1]), rows=rows)
 
 
@@ -93,13 +93,13 @@ def _unit(scale: float) -> float:
     return scale if scale > 0.0 else 1.0
 
 
-def _add_lower(matrix: Tensor, factor: Tensor) -> None:
+def add_lower(matrix: Tensor, factor: Tensor) -> None:
     """Add the lower triangle (and, within a panel, some more) of ``factor factor^T``."""
     for start in range(0, len(matrix), PANEL):
         matrix[start:, start : start + PANEL] += factor[start:] @ factor[start : start + PANEL].T
 
 
-def _blocks(pairs: Pairs) -> Iterator[tuple[Tensor, Tensor]]:
+def blocks(pairs: Pairs) -> Iterator[tuple[Tensor, Tensor]]:
     """The same pairs, joined to blocks of at least ``BLOCK`` frames."""
     held: list[tuple[Tensor, Tensor]] = []
     for pair in pairs:

@@ -14,22 +14,24 @@ from torch import Tensor
 
 from cinecortex.decoders.lags import Lagging, bin_edges
 from cinecortex.decoders.mean import fit_mean
-from cinecortex.decoders.normal_equations import Pairs, accumulate
+from cinecortex.decoders.normal_equations import accumulate
+from cinecortex.decoders.scoring import score_linear, scored_pixels
 from cinecortex.decoders.stored import read_decoder, write_decoder
+from cinecortex.decoders.training import (
+    chunks_of,
+    feature_pairs,
+    need_trials,
+    refuse_strangers,
+    response_statistics,
+)
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation, Trial
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Mask, PerNeuron, Response
+from cinecortex.tensors import Mask
 
 PENALTIES = (1e-2, 1e-1, 3e-1, 1.0, 3.0, 1e1, 1e2)
 """Penalties tried by default, in units of the mean of the Gram matrix's diagonal."""
-
-CHUNK = 1024
-"""Frames of a trial that are turned into features at once."""
-
-SCORED_PIXELS = 600
-"""A larger movie is scored on every second (third, ...) row and column while the penalty is chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,22 +76,14 @@ class Ridge:
             WrongUse: the observation has another number of neurons, frame size or frame rate.
         """
         began = time.perf_counter()
-        self._refuse_strangers(observation)
+        refuse_strangers(
+            "ridge", observation, neurons=self.lagging.neurons, image=self.image, frame_rate_hz=self.frame_rate_hz
+        )
         sums = self.lagging.running_sums(observation.response, observation.heard)
-        pixels = [self.lagging.features_at(sums, chunk) @ self.weights for chunk in _chunks(observation.frames)]
+        pixels = [self.lagging.features_at(sums, chunk) @ self.weights for chunk in chunks_of(observation.frames)]
         movie = torch.cat(pixels).reshape(-1, *self.image.shape).add_(self.image).clamp_(0.0, 1.0)
         ended = f"linear map applied, penalty {self.penalty:g}"
         return Reconstruction(movie=movie, ended=ended, seconds=time.perf_counter() - began)
-
-    def _refuse_strangers(self, observation: Observation) -> None:
-        theirs = (observation.heard.numel(), tuple(observation.frame_size), observation.frame_rate_hz)
-        ours = (self.lagging.neurons, tuple(self.image.shape), self.frame_rate_hz)
-        for what, their, our in zip(("neurons", "pixels", "frames per second"), theirs, ours, strict=True):
-            if their != our:
-                raise WrongUse(
-                    f"the ridge decoder was fitted to {our} {what} and the observation has {their}; "
-                    "fit a decoder to the recording that the observation comes from."
-                )
 
     def save(self, folder: Path) -> None:
         """Write ``decoder.json`` and ``weights.safetensors`` into a folder, which is made when it is not there."""
@@ -166,13 +160,15 @@ def fit_ridge(
     """
     _refuse_misuse(train, select, lags, penalties)
     image = fit_mean(train).image
-    center, gain, frames = _statistics(train)
+    center, gain, frames = response_statistics(train)
     lagging = Lagging(edges=bin_edges(lags, max(1, features // len(center))), center=center, gain=gain)
-    pairs = _pairs(train, lagging, image)
+    pairs = feature_pairs(train, lagging, image)
     system = accumulate(pairs, frames=frames, features=lagging.features, pixels=image.numel())
     grid = tuple(sorted((float(penalty) for penalty in penalties), reverse=True))
-    seen = _scored_pixels(image)
-    scores = tuple(_score(_pairs(select, lagging, image), image, seen, system.weights(p, seen)) for p in grid)
+    seen = scored_pixels(image)
+    scores = tuple(
+        score_linear(feature_pairs(select, lagging, image), image, seen, system.weights(p, seen)) for p in grid
+    )
     best = grid[max(range(len(grid)), key=scores.__getitem__)]
     return Ridge(
         image=image,
@@ -188,86 +184,8 @@ def fit_ridge(
 def _refuse_misuse(
     train: Sequence[Trial], select: Sequence[Trial], lags: tuple[int, int], penalties: Sequence[float]
 ) -> None:
-    for role, trials in (("train", train), ("select", select)):
-        if not trials:
-            raise WrongUse(f"the ridge decoder needs at least one {role} trial; none was given.")
+    need_trials("ridge", train=train, select=select)
     if lags[0] > lags[1]:
         raise WrongUse(f"lags {lags} run backwards; give the first lag first.")
     if not penalties or not all(math.isfinite(penalty) and penalty > 0 for penalty in penalties):
         raise WrongUse(f"penalties {tuple(penalties)} must be one or more positive numbers.")
-
-
-def _chunks(frames: int) -> list[range]:
-    return [range(start, min(start + CHUNK, frames)) for start in range(0, frames, CHUNK)]
-
-
-def _response(trial: Trial, neurons: int | None = None) -> Response:
-    response, which = trial.response, f"trial {trial.trial_id} of session {trial.session_id}"
-    if response is None:
-        raise BadData(f"{which} has no recorded response; fit trials that have one.")
-    if neurons is not None and response.shape[1] != neurons:
-        raise BadData(
-            f"{which} has {response.shape[1]} neurons where the first training trial has {neurons}; "
-            "fit trials of one session."
-        )
-    return response
-
-
-def _statistics(trials: Sequence[Trial]) -> tuple[PerNeuron, PerNeuron, int]:
-    """Mean and one over standard deviation of every neuron on its recorded frames, and the number of frames."""
-    first = _response(trials[0])
-    # Deviations from the first trial's mean, so that the squares cannot cancel.
-    offset = first.double().nanmean(0).nan_to_num()
-    count, total, squares = torch.zeros_like(offset), torch.zeros_like(offset), torch.zeros_like(offset)
-    frames = 0
-    for trial in trials:
-        response = _response(trial, len(offset)).double() - offset
-        known = torch.isfinite(response)
-        response = torch.where(known, response, 0.0)
-        count += known.sum(0)
-        total += response.sum(0)
-        squares += response.square().sum(0)
-        frames += len(response)
-    mean = total / count.clamp_min(1)
-    deviation = (squares / count.clamp_min(1) - mean.square()).clamp_min(0.0).sqrt()
-    varies = deviation > 1e-6 * (mean + offset).abs()
-    gain = torch.where(varies, 1.0 / deviation.where(varies, 1.0), 0.0)
-    return (mean + offset).float(), gain.float(), frames
-
-
-def _pairs(trials: Sequence[Trial], lagging: Lagging, image: Mask) -> Pairs:
-    """Features and pixels minus the mean image, a stretch of one trial at a time."""
-    for trial in trials:
-        response, movie = _response(trial, lagging.neurons), trial.movie
-        if movie.shape != (len(response), *image.shape):
-            raise BadData(
-                f"trial {trial.trial_id} of session {trial.session_id} has a movie of shape {tuple(movie.shape)} and "
-                f"{len(response)} frames of response for a decoder of {tuple(image.shape)} px; fit matching trials."
-            )
-        sums = lagging.running_sums(response)
-        for chunk in _chunks(len(response)):
-            pixels = movie[chunk.start : chunk.stop].to(image) - image
-            yield lagging.features_at(sums, chunk), pixels.flatten(1)
-
-
-def _scored_pixels(image: Mask) -> Tensor:
-    """Numbers of the pixels that the penalty is chosen on: a regular grid of at most ``SCORED_PIXELS``."""
-    step = math.ceil(math.sqrt(image.numel() / SCORED_PIXELS))
-    return torch.arange(image.numel()).reshape(image.shape)[::step, ::step].flatten()
-
-
-def _score(pairs: Pairs, image: Mask, seen: Tensor, weights: Float[Tensor, "feature pixel"]) -> float:
-    """Movie correlation pooled over frames, clips and the pixels that are seen; 0 where it is not defined."""
-    mean = image.flatten()[seen]
-    moments = torch.zeros(5, dtype=torch.float64)
-    count = 0
-    for inputs, pixels in pairs:
-        # Around mid-gray, where sums of squares are smallest.
-        said = ((inputs @ weights + mean).clamp_(0.0, 1.0) - 0.5).double()
-        true = (pixels[:, seen] + mean - 0.5).double()
-        terms = (said, true, said.square(), true.square(), said * true)
-        moments += torch.stack([term.sum() for term in terms])
-        count += true.numel()
-    said_mean, true_mean, said_square, true_square, product = (moments / count).tolist()
-    variances = (said_square - said_mean**2) * (true_square - true_mean**2)
-    return (product - said_mean * true_mean) / math.sqrt(variances) if variances > 1e-18 else 0.0
