@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from cinecortex.encoders.self_check import check_encoder
     from cinecortex.encoders.train import Compact, fit_model
     from cinecortex.encoders.wrap import wrap
+    from cinecortex.inversion.averaged import Averaged
+    from cinecortex.inversion.langevin import Langevin
     from cinecortex.inversion.map import MAP
     from cinecortex.inversion.paper import Paper
+    from cinecortex.inversion.priors import Flat, Spectral
+    from cinecortex.inversion.restricted import Bounded, Masked
+    from cinecortex.inversion.sample import Sample
+    from cinecortex.inversion.smooth import Smooth
     from cinecortex.physiology.measure import Physiology, measure_physiology
     from cinecortex.seeds import Seed
 
@@ -43,6 +49,14 @@ _HOMES = {
     "fit_model": "cinecortex.encoders.train",
     "MAP": "cinecortex.inversion.map",
     "Paper": "cinecortex.inversion.paper",
+    "Sample": "cinecortex.inversion.sample",
+    "Langevin": "cinecortex.inversion.langevin",
+    "Spectral": "cinecortex.inversion.priors",
+    "Flat": "cinecortex.inversion.priors",
+    "Smooth": "cinecortex.inversion.smooth",
+    "Bounded": "cinecortex.inversion.restricted",
+    "Masked": "cinecortex.inversion.restricted",
+    "Averaged": "cinecortex.inversion.averaged",
     "Physiology": "cinecortex.physiology.measure",
     "measure_physiology": "cinecortex.physiology.measure",
     "Seed": "cinecortex.seeds",
@@ -50,16 +64,24 @@ _HOMES = {
 
 __all__ = [
     "MAP",
+    "Averaged",
+    "Bounded",
     "Compact",
     "DwiseNeuro",
     "Ensemble",
     "FitSettings",
+    "Flat",
+    "Langevin",
     "LinearNonlinearSettings",
+    "Masked",
     "Model",
     "Paper",
     "Physiology",
     "Recipe",
+    "Sample",
     "Seed",
+    "Smooth",
+    "Spectral",
     "check_encoder",
     "fit",
     "fit_ensemble",

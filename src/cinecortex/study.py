@@ -7,20 +7,18 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cinecortex.data import NearCopy, near_copies
-from cinecortex.decoders import fit_bayesian, fit_convolutional, fit_mean, fit_nearest, fit_ridge
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.train import session_facts
 from cinecortex.errors import WrongUse
-from cinecortex.inversion.map import MAP
-from cinecortex.inversion.paper import Paper
+from cinecortex.methods import METHODS, Method, make_inverter, trials_of
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
 from cinecortex.metrics.movies import (
     BURN_IN,
@@ -34,47 +32,29 @@ from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie, Response
 
-Method = Literal["map", "paper", "mean", "nearest", "ridge", "bayesian", "convolutional"]
-METHODS: tuple[Method, ...] = ("map", "paper", "mean", "nearest", "ridge", "bayesian", "convolutional")
+__all__ = [
+    "BURN_IN",
+    "METHODS",
+    "ClipScores",
+    "Controlled",
+    "Method",
+    "MethodScores",
+    "disagreements",
+    "expected_rates",
+    "invert_trials",
+    "make_inverter",
+    "no_neurons",
+    "plain",
+    "provenance",
+    "score_results",
+    "seen_clips",
+    "shuffled_neurons",
+    "trials_of",
+    "unseen_trials",
+]
 MASK_THRESHOLD = 0.5
 Progress = Callable[[int, int, str], None]
 Results = list[tuple[Trial, Reconstruction]]
-
-
-def make_inverter(
-    method: Method,
-    model: Model,
-    recording: Recording,
-    *,
-    seed: Seed = Seed(0),  # noqa: B008 - frozen
-) -> Inverter:
-    """An inverter for this recording; decoders are fitted to the very trials that the encoder was fitted to.
-
-    Args:
-        method: Its name.
-        model: The fitted encoders.
-        recording: What is to be inverted.
-        seed: Root of what is random in the training of a decoder.
-    """
-    encoder = model.session(recording.session_id)
-    if method == "map":
-        return MAP(encoder=encoder)
-    if method == "paper":
-        return Paper(encoders=(encoder,))
-    train, select = trials_of(model, recording, "train"), trials_of(model, recording, "select")
-    fits: dict[Method, Callable[[], Inverter]] = {
-        "mean": lambda: fit_mean(train),
-        "nearest": lambda: fit_nearest(train),
-        "ridge": lambda: fit_ridge(train, select),
-        "bayesian": lambda: fit_bayesian(train, select),
-        "convolutional": lambda: fit_convolutional(train, select, seed=seed / "convolutional"),
-    }
-    return fits[method]()
-
-
-def trials_of(model: Model, recording: Recording, role: Literal["train", "select"]) -> list[Trial]:
-    """The trials that had this role when the model was fitted."""
-    return [recording.trial(trial_id) for trial_id in session_facts(model, recording.session_id)["trials"][role]]
 
 
 def seen_clips(model: Model) -> frozenset[str]:

@@ -36,9 +36,30 @@ def invert(
     recording: RecordingArgument,
     encoder: EncoderOption,
     out: Annotated[Path, typer.Option("--out", help="Result to write, by custom ending in .zarr.")],
-    method: Annotated[str, typer.Option(help="map, paper, mean or ridge.")] = "map",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="map, sample, paper, mean, nearest, ridge, bayesian, convolutional; langevin and hmc (slow)."
+        ),
+    ] = "map",
     tier: TierOption = None,
     trials: TrialsOption = None,
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Keep this many posterior draws; methods sample, langevin and hmc.")
+    ] = None,
+    mask: Annotated[
+        str,
+        typer.Option(help="Where the population can see: sensitivity, trained (as published), or a .npy or image."),
+    ] = "sensitivity",
+    behavior: Annotated[
+        str, typer.Option(help="What the encoder is told of behavior and gaze: recorded, or mean (held at it).")
+    ] = "recorded",
+    prior: Annotated[
+        str, typer.Option(help="Prior of map: spectral, parametric, bounded, smooth or flat.")
+    ] = "spectral",
+    calibrate: Annotated[
+        bool, typer.Option(help="Fit contrast and intervals of sample to the encoder's select clips.")
+    ] = True,
     shuffle_neurons: Annotated[
         bool, typer.Option(help="A control: permute the identities of the neurons; the score should fall to chance.")
     ] = False,
@@ -48,26 +69,47 @@ def invert(
     as_json: JsonOption = False,
 ) -> None:
     """Reconstruct movies from recorded responses, blind to the movies that were shown; then score them."""
-    from cinecortex import study
+    from cinecortex import methods, study
     from cinecortex.data import write_result
     from cinecortex.inversion.map import MAP
     from cinecortex.seeds import Seed
 
-    if method not in study.METHODS:
-        raise WrongUse(f"--method {method!r} is unknown; choose one of {', '.join(study.METHODS)}.")
+    for option, value, known in (
+        ("--method", method, methods.METHODS),
+        ("--behavior", behavior, ("recorded", "mean")),
+        ("--prior", prior, methods.PRIORS),
+    ):
+        if value not in known:
+            raise WrongUse(f"{option} {value!r} is unknown; choose one of {', '.join(known)}.")
+    if samples is not None and method not in methods.DRAWING:
+        raise WrongUse(f"--samples goes with --method {', '.join(methods.DRAWING)}; {method} draws nothing.")
     refuse_output(out, out / "ended")
     loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
     chosen = choose_trials(loaded, tier, trials)
     root = Seed(seed)
-    inverter = study.make_inverter(method, model, loaded)
+    forward = model.session(loaded.session_id)
+    where = methods.mask_of(mask, forward, methods.trials_of(model, loaded, "train"))
+    choices = methods.Choices(
+        mask=where,
+        behavior=behavior,  # type: ignore[arg-type]  # checked above, like the next
+        prior=prior,  # type: ignore[arg-type]
+        draws=methods.DRAWS if samples is None else samples,
+        keep=samples is not None,
+        calibrate=calibrate,
+    )
+    with progress(f"preparing {method}", quiet=as_json) as report:
+        inverter = methods.make_inverter(method, model, loaded, seed=root, choices=choices, progress=report)  # type: ignore[arg-type]
+    fitted = inverter.recalibration.to_json() if isinstance(inverter, methods.Calibrated) else None
     if shuffle_neurons:
         inverter = study.Controlled(inverter, study.shuffled_neurons)
     facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
     with progress(f"inverting by {inverter.name}", quiet=as_json) as report:
         results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
-    write_result(out, results, attrs={"method": inverter.name, **facts})
-    forward = model.session(loaded.session_id)
-    scores = study.score_results(inverter.name, results, mask=MAP(encoder=forward).mask.cpu(), encoder=forward)
+    options = {"mask": mask, "behavior": behavior, "prior": prior, "recalibration": fitted}
+    write_result(out, results, attrs={"method": inverter.name, **options, **facts})
+    # Scored where the population can see, wherever pixels were allowed to change.
+    scored = where if where is not None else MAP(encoder=forward).mask.cpu()
+    scores = study.score_results(inverter.name, results, mask=scored, encoder=forward)
     unseen = study.unseen_trials(model, [loaded], chosen)
     if as_json:
         print_json({"result": str(out), "unseen": [trial.trial_id for trial in unseen], **scores.to_json()})

@@ -47,7 +47,8 @@ def filter_by_matrix(signals: Signals, matrices: Float[Tensor, "group output fil
         for group in range(groups)
         for output in range(outputs)
     ]
-    return torch.stack(products).unflatten(0, (groups, outputs))
+    stacked = torch.stack(products)
+    return stacked.reshape(groups, outputs, *stacked.shape[1:])
 
 
 def filter_matrices(

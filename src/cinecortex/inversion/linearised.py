@@ -85,7 +85,8 @@ class Linearised:
 
     def pixels(self, vectors: Vectors) -> Vectors:
         """The same changes in pixels."""
-        return torch.func.vmap(self.prior.movie)(vectors) - self._origin
+        moved: Tensor = torch.func.vmap(self.prior.movie)(vectors)
+        return moved - self._origin
 
     def changes(self, vectors: Vectors) -> RateVectors:
         """``J S v``: the change of the settled rates, by forward-mode differentiation."""
@@ -101,9 +102,11 @@ class Linearised:
                 with warnings.catch_warnings(), forward_ad.dual_level(), torch.no_grad():
                     # Of torch's own making, on the first use of forward mode.
                     warnings.simplefilter("ignore", DeprecationWarning)
-                    rates = forward_ad.unpack_dual(self._rates(forward_ad.make_dual(movies, pixels)))
-                if rates.tangent is not None:
-                    return rates.tangent
+                    dual = forward_ad.make_dual(movies, pixels)  # type: ignore[no-untyped-call]
+                    rates = forward_ad.unpack_dual(self._rates(dual))  # type: ignore[no-untyped-call]
+                tangent: Tensor | None = rates.tangent
+                if tangent is not None:
+                    return tangent
             except (NotImplementedError, RuntimeError) as error:
                 if isinstance(error, torch.OutOfMemoryError):
                     raise

@@ -21,6 +21,7 @@ from cinecortex.inversion.memory import free_bytes, kept_bytes
 from cinecortex.inversion.plan import Plan, plan_for, while_it_fits
 from cinecortex.inversion.priors import Prior, Spectral
 from cinecortex.inversion.problem import BehaviorGiven, Problem
+from cinecortex.inversion.restricted import Masked
 from cinecortex.inversion.sensitivity import binned_fisher, population_mask
 from cinecortex.inversion.several import Together
 from cinecortex.reconstruction import Reconstruction
@@ -64,6 +65,9 @@ class MAP:
         start_scale: Standard deviation of the first ``z``.
         starts: Descents from different random starts; the one of the lowest energy is the answer.
         behavior: What the encoder is told of the behavior: as recorded, or held at its training mean.
+        mask: Where the population can see; by default from the encoder's sensitivity. It is part of the answer and
+            changes nothing else.
+        changes: Where pixels may differ from gray, 0..1; by default everywhere. See `Masked`.
         average: What is averaged over the members of an ensemble: their ``rates``, or their ``likelihoods`` and with
             them the gradients. The second asks every member to explain the responses by itself and so keeps away from
             movies on which the members disagree; see `Problem`. Averaging finished reconstructions is a third way.
@@ -85,13 +89,18 @@ class MAP:
         start_scale: float = 0.3,
         starts: int = 1,
         behavior: BehaviorGiven = "recorded",
+        mask: Mask | None = None,
+        changes: Mask | None = None,
         average: Average = "rates",
     ) -> None:
         if starts < 1:
             raise WrongUse(f"starts={starts}: a descent needs at least one start.")
         self.encoder = encoder.eval().requires_grad_(False)
         self.likelihood = likelihood if likelihood is not None else default_likelihood(encoder)
-        self.prior = prior if prior is not None else default_prior(encoder)
+        self.prior: Prior = prior if prior is not None else default_prior(encoder)
+        if changes is not None:
+            self.prior = Masked(self.prior, changes)
+        self._given_mask = mask
         self.evaluations, self.tolerance_nats, self.start_scale = evaluations, tolerance_nats, start_scale
         self.starts, self.behavior, self.average = starts, behavior, average
         self._member_likelihoods = () if average == "rates" else member_likelihoods(encoder, likelihood)
@@ -99,7 +108,9 @@ class MAP:
 
     @cached_property
     def mask(self) -> Mask:
-        """Where the population can see, from the encoder's own sensitivity."""
+        """Where the population can see: as given, or from the encoder's own sensitivity."""
+        if self._given_mask is not None:
+            return self._given_mask
 
         def work(plan: Plan) -> Mask:
             return population_mask(plan.shaped(self.encoder), self.likelihood, self.prior, seed=Seed(0) / "mask")

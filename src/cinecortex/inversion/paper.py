@@ -10,10 +10,11 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from cinecortex.encoders.altered import frames_passed
 from cinecortex.encoders.base import Encoder
 from cinecortex.inversion.likelihoods import Poisson
 from cinecortex.inversion.map import default_prior
-from cinecortex.inversion.problem import check_fits
+from cinecortex.inversion.problem import BehaviorGiven, behavior_told, check_fits
 from cinecortex.inversion.sensitivity import population_mask
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
@@ -39,6 +40,7 @@ class Paper:
         step_size: Step in gray levels per unit of averaged, normalised gradient.
         mask_threshold: Pixels below it stay gray.
         sigma: Standard deviation of the final blur, in frames and pixels.
+        behavior: What the encoders are told of the behavior: as recorded, or held at its training mean.
         watch: Called with (step, movie so far 0..1) at the first encoder, for studies of how quality depends on steps.
     """
 
@@ -53,11 +55,13 @@ class Paper:
         step_size: float = 1000.0,
         mask_threshold: float = 0.5,
         sigma: float = 0.5,
+        behavior: BehaviorGiven = "recorded",
         watch: Callable[[int, Movie], None] | None = None,
     ) -> None:
         self.encoders = tuple(encoder.eval().requires_grad_(False) for encoder in encoders)
         self._given_mask = mask
         self.steps, self.step_size, self.mask_threshold, self.sigma = steps, step_size, mask_threshold, sigma
+        self.behavior: BehaviorGiven = behavior
         self.watch = watch
 
     @cached_property
@@ -79,13 +83,13 @@ class Paper:
         movies, passes = [], 0
         for number, encoder in enumerate(self.encoders):
             check_fits(encoder, observation)
-            descent = _Descent(encoder, observation, self.mask >= self.mask_threshold, self.step_size)
+            descent = _Descent(encoder, observation, self.mask >= self.mask_threshold, self.step_size, self.behavior)
             for step in range(self.steps):
                 descent.step(step)
                 if self.watch is not None and number == 0:
                     self.watch(step + 1, (descent.movie / 255).cpu())
             movies.append(descent.movie.cpu() / 255)
-            passes += self.steps * descent.frames_per_step
+            passes += self.steps * frames_passed(encoder, descent.frames_per_step)
         mean = torch.stack(movies).mean(0)
         blurred = torch.from_numpy(gaussian_filter(mean.numpy(), self.sigma)) if self.sigma > 0 else mean
         return Reconstruction(
@@ -100,7 +104,9 @@ class Paper:
 class _Descent:
     """The descent with one encoder, in gray levels 0..255."""
 
-    def __init__(self, encoder: Encoder, observation: Observation, changes: Tensor, step_size: float) -> None:
+    def __init__(
+        self, encoder: Encoder, observation: Observation, changes: Tensor, step_size: float, behavior: BehaviorGiven
+    ) -> None:
         device, dtype = encoder.device, encoder.dtype
         frames = observation.frames
         self.encoder, self.step_size, self.changes = encoder, step_size, changes.to(device)
@@ -114,7 +120,7 @@ class _Descent:
         known = torch.isfinite(observation.response) & observation.heard
         self.known = known.to(device)[self.index]
         self.response = torch.nan_to_num(observation.response.to(device, dtype))[self.index]
-        self.behavior = observation.behavior.to(device, dtype)[self.index]
+        self.behavior = behavior_told(encoder, observation, behavior).to(device, dtype)[self.index]
         self.movie = torch.full((frames, *observation.frame_size), 127.5, device=device, dtype=dtype)
         self.momentum = torch.zeros_like(self.movie)
 

@@ -56,6 +56,7 @@ class Sample:
         evaluations: Most evaluations of the energy for the MAP and, unless ``linear``, for each draw.
         tolerance_nats: See `MAP`.
         keep: Whether the answer holds the draws themselves.
+        mask: Where the population can see; by default the mean of what each encoder's sensitivity says.
         behavior: What the encoder is told of the behavior; see `MAP`.
 
     Raises:
@@ -79,6 +80,7 @@ class Sample:
         evaluations: int = 100,
         tolerance_nats: float = 0.5,
         keep: bool = False,
+        mask: Mask | None = None,
         behavior: BehaviorGiven = "recorded",
     ) -> None:
         members = encoder.members if isinstance(encoder, Ensemble) else (encoder,)
@@ -91,6 +93,7 @@ class Sample:
                 prior=prior,
                 evaluations=evaluations,
                 tolerance_nats=tolerance_nats,
+                mask=mask,
                 behavior=behavior,
             )
             for member in members
