@@ -24,7 +24,7 @@ from cinecortex.inversion.restricted import Bounded
 from cinecortex.inversion.sample import Sample
 from cinecortex.inversion.smooth import Smooth
 from cinecortex.metrics.movies import BURN_IN
-from cinecortex.metrics.recalibration import Recalibration, contrast_of, fit_calibration
+from cinecortex.metrics.recalibration import Recalibration, fit_calibration
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
@@ -172,12 +172,10 @@ class Calibrated:
     Attributes:
         inverter: What is calibrated.
         recalibration: What is done to its answers.
-        center: Luminance of no contrast.
     """
 
     inverter: Inverter
     recalibration: Recalibration
-    center: float
 
     @property
     def name(self) -> str:
@@ -186,14 +184,13 @@ class Calibrated:
 
     def __call__(self, observation: Observation, seed: Seed) -> Reconstruction:
         """Reconstruct one trial."""
-        return self.recalibration.apply(self.inverter(observation, seed), self.center)
+        return self.recalibration.apply(self.inverter(observation, seed))
 
 
 def calibrated(
     inverter: Inverter,
     trials: Sequence[Trial],
     *,
-    center: float,
     seed: Seed,
     measured_by: Inverter | None = None,
     progress: Progress | None = None,
@@ -203,7 +200,6 @@ def calibrated(
     Args:
         inverter: What is to be calibrated.
         trials: Select clips; never those that are to be judged.
-        center: Luminance of no contrast, such as the mean of the training clips.
         seed: For the inversions.
         measured_by: A cheaper inverter that differs in nothing but precision, such as one of fewer draws.
         progress: Told of each clip.
@@ -212,7 +208,7 @@ def calibrated(
         WrongUse: there is no trial, or the inverter gives no standard deviation.
     """
     asked = measured_by if measured_by is not None else inverter
-    errors, stds, deviations, contrasts = [], [], [], []
+    errors, stds, movies = [], [], []
     for number, trial in enumerate(trials, 1):
         answer, truth = asked(trial.observe(), seed / trial.trial_id), trial.movie
         if answer.std is None or answer.mask is None:
@@ -223,12 +219,10 @@ def calibrated(
             raise WrongUse("no pixel is inside the mask: there is nothing to calibrate on.")
         errors.append((truth - answer.movie)[first:, seen])
         stds.append(answer.std[first:, seen])
-        deviations.append((answer.movie - center)[first:, seen])
-        contrasts.append(contrast_of(answer))
+        movies.append(answer.movie[first:, seen])
         if progress is not None:
             progress(number, len(trials), f"trial {trial.trial_id}")
-    found = fit_calibration(errors, stds, deviations=deviations, contrasts=contrasts)
-    return Calibrated(inverter, found, center)
+    return Calibrated(inverter, fit_calibration(errors, stds, movies=movies))
 
 
 def _sampler(
@@ -243,6 +237,4 @@ def _sampler(
     if not choices.calibrate or not usable:
         return chosen
     fewer = sampler(min(choices.draws, max(CALIBRATION_DRAWS, 2 * members)), False)
-    first = encoder.members[0] if isinstance(encoder, Ensemble) else encoder
-    center = default_prior(first).statistics.mean
-    return calibrated(chosen, usable, center=center, seed=seed, measured_by=fewer, progress=progress)
+    return calibrated(chosen, usable, seed=seed, measured_by=fewer, progress=progress)

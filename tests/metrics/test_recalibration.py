@@ -39,7 +39,7 @@ def test_the_multiplier_of_a_known_miscalibration_is_found(factor: float, level:
         coverage(t, m - found.temperature * quantile * s, m + found.temperature * quantile * s)
         for (t, m, _), s in zip(worlds, stds, strict=True)
     ]
-    assert np.mean(covered) == pytest.approx(level, abs=1e-5)
+    assert np.mean(covered) == pytest.approx(level, abs=0.005)
 
 
 def test_every_clip_weighs_the_same_whatever_its_length() -> None:
@@ -56,7 +56,7 @@ def test_a_shrunken_contrast_is_found_and_undone() -> None:
     stds = [torch.full(SHAPE, 0.02, dtype=torch.float64) for _ in range(2)]
     truths = [0.4 + 2 * d + 0.03 * torch.from_numpy(random.standard_normal(SHAPE)) for d in deviations]
     errors = [truth - (0.4 + d) for truth, d in zip(truths, deviations, strict=True)]
-    found = fit_calibration(errors, stds, deviations=deviations)
+    found = fit_calibration(errors, stds, movies=[0.4 + d for d in deviations])
     assert found.gain == pytest.approx(2, abs=0.01)
     assert found.temperature == pytest.approx(1.5, abs=0.02)
     assert fit_calibration(errors, stds).temperature > 2.5
@@ -66,13 +66,32 @@ def test_a_shrunken_contrast_is_found_and_undone() -> None:
     old = Reconstruction(
         movie=movie, ended="", std=stds[0], lower=movie - half, upper=movie + half, samples=movie[None] + 0.01
     )
-    new = found.apply(old, 0.4)
+    new = found.apply(old)
     assert new.lower is not None and new.upper is not None and new.std is not None and new.samples is not None  # noqa: PT018
     assert coverage(truths[0].clamp(0, 1), new.lower, new.upper) == pytest.approx(0.9, abs=0.005)
     torch.testing.assert_close(new.std, found.temperature * stds[0])
-    torch.testing.assert_close(new.movie, (0.4 + found.gain * deviations[0]).clamp(0, 1))
-    torch.testing.assert_close(new.samples[0], 0.4 + found.gain * deviations[0] + found.temperature * 0.01)
-    assert found.apply(Reconstruction(movie=movie, ended=""), 0.4).std is None
+    line = found.target + found.gain * (movie - found.center)
+    torch.testing.assert_close(new.movie, line.clamp(0, 1))
+    torch.testing.assert_close(line, 0.4 + 2 * deviations[0], atol=0.005, rtol=0)
+    torch.testing.assert_close(new.samples[0], line + found.temperature * 0.01)
+    assert found.apply(Reconstruction(movie=movie, ended="")).std is None
+
+
+def test_pixels_of_a_clip_err_together_and_the_next_clip_is_covered_all_the_same() -> None:
+    random = np.random.default_rng(11)
+
+    def clips(count: int) -> list[torch.Tensor]:
+        scales = np.exp(0.5 * random.standard_normal(count))
+        return [torch.from_numpy(scale * random.standard_normal(400)) for scale in scales]
+
+    covered = []
+    for _ in range(60):
+        errors = clips(8)
+        found = fit_calibration(errors, [torch.ones(400, dtype=torch.float64)] * 8)
+        half = found.temperature * scipy.stats.norm.ppf(0.95)
+        covered.append(np.mean([float((error.abs() <= half).double().mean()) for error in clips(40)]))
+    # Chosen to cover the eight clips at hand it covers 0.886 here; the standard error of this mean is 0.006.
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.0125)
 
 
 def test_what_is_not_a_number_is_left_out_of_the_fit() -> None:
@@ -105,4 +124,4 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(WrongUse, match="not to vary"):
         fit_calibration([error], [0 * std])
     with pytest.raises(WrongUse, match="no contrast"):
-        fit_calibration([error], [std], deviations=[0 * std])
+        fit_calibration([error], [std], movies=[0 * std])

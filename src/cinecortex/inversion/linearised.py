@@ -81,7 +81,8 @@ class Linearised:
         self._forward_mode = True
 
     def _rates(self, movies: Tensor) -> Tensor:
-        return self.encoder(movies, self._behavior.expand(len(movies), -1, -1))
+        rates: Tensor = self.encoder(movies, self._behavior.expand(len(movies), -1, -1))
+        return rates
 
     def pixels(self, vectors: Vectors) -> Vectors:
         """The same changes in pixels."""

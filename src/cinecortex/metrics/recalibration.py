@@ -17,26 +17,24 @@ from cinecortex.metrics.intervals import LEVEL, Counted, half_width
 from cinecortex.reconstruction import Reconstruction
 
 LEAST_CLIPS = 5
-"""Of fewer clips no slope is fitted."""
+PIXELS_PER_CLIP = 20_000
+"""Of more, evenly spaced ones stand for all in the search for the temperature."""
 
 
 @dataclass(frozen=True)
 class Recalibration:
     """What must be done to reconstructions so that their intervals hold on select clips.
 
-    ``movie`` becomes ``center + gain * (movie - center)`` and every distance from it ``temperature`` times as large,
-    times the clip's contrast over ``contrast`` to the power of ``exponent``. Clips differ in contrast severalfold, and
-    errors grow with it; a spread that was computed for the typical clip is too small for one and too large for another.
-    The contrast of a clip is the standard deviation of its reconstruction, so that no truth is needed to apply it.
+    ``movie`` becomes ``target + gain * (movie - center)`` and every distance from it ``temperature`` times as large.
 
     Attributes:
         temperature: Multiplier of the standard deviation.
         gain: Multiplier of the contrast.
         level: Coverage that was aimed at.
-        raw: Coverage at this level, mean over the clips, before either was changed.
+        raw: Coverage at this level, mean over the clips, before anything was changed.
         clips: How many clips they were fitted to.
-        exponent: How the spread grows with a clip's contrast; 0 where it does not.
-        contrast: Typical contrast of the reconstructions it was fitted to, in luminance.
+        center: Luminance that the gain leaves where it is, before ``target`` takes its place.
+        target: Luminance that ``center`` becomes.
     """
 
     temperature: float
@@ -44,8 +42,8 @@ class Recalibration:
     level: float
     raw: float
     clips: int
-    exponent: float = 0.0
-    contrast: float = 1.0
+    center: float = 0.0
+    target: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""
@@ -64,25 +62,19 @@ class Recalibration:
         except (KeyError, TypeError, ValueError) as error:
             raise BadData(f"a recalibration cannot be read ({error}); fit it again.") from error
 
-    def apply(self, reconstruction: Reconstruction, center: float) -> Reconstruction:
-        """The reconstruction with its contrast, spread, interval and draws changed; luminance stays within 0..1.
+    def apply(self, reconstruction: Reconstruction) -> Reconstruction:
+        """The reconstruction with its luminance, spread, interval and draws changed; luminance stays within 0..1.
 
         Where it has a standard deviation, the interval becomes the Gaussian one of this level.
-
-        Args:
-            reconstruction: What an inverter gave.
-            center: Luminance of no contrast, such as the mean of the training clips.
         """
         old = reconstruction.movie
-        moved = center + self.gain * (old - center)
-
-        widening = self.temperature * (contrast_of(reconstruction) / self.contrast) ** self.exponent
+        moved = self.target + self.gain * (old - self.center)
 
         def around(values: Tensor | None) -> Tensor | None:
-            return None if values is None else moved + widening * (values - old)
+            return None if values is None else moved + self.temperature * (values - old)
 
         def wider(std: Tensor | None) -> Tensor | None:
-            return None if std is None else widening * std
+            return None if std is None else self.temperature * std
 
         lower, upper, std = around(reconstruction.lower), around(reconstruction.upper), wider(reconstruction.std)
         if std is not None:
@@ -100,93 +92,98 @@ class Recalibration:
         )
 
 
-def contrast_of(reconstruction: Reconstruction) -> float:
-    """Standard deviation of a reconstruction over time and the pixels inside its mask, in luminance; at least 1e-3."""
-    mask = reconstruction.mask
-    inside = mask is not None and bool((mask >= 0.5).any())
-    seen = reconstruction.movie[:, mask >= 0.5] if mask is not None and inside else reconstruction.movie
-    return max(float(seen.std()), 1e-3) if seen.numel() > 1 else 1e-3
-
-
 def fit_calibration(
     errors: Sequence[Float[Tensor, "..."]],
     stds: Sequence[Float[Tensor, "..."]],
     *,
     level: float = LEVEL,
-    deviations: Sequence[Float[Tensor, "..."]] | None = None,
-    contrasts: Sequence[float] | None = None,
+    movies: Sequence[Float[Tensor, "..."]] | None = None,
 ) -> Recalibration:
     """The one multiplier of the standard deviation with which Gaussian intervals cover as often as they promise.
 
-    Exactly ``level`` of the errors then lie inside, every clip weighing the same. Fit it to select clips, and report
-    the raw coverage beside the recalibrated one. For intervals that are not Gaussian hand in, as ``stds``, half their
-    width over the Gaussian quantile of their level.
+    Every clip weighs the same. Pixels of one clip err together, so that a multiplier with which just ``level`` of the
+    errors at hand lie inside is too small for the next clip: it is chosen such that, on average over the clips, it
+    covers ``level`` of a clip's errors when that clip is left out of the choice (of fewer than 5 clips none can be
+    spared, and the multiplier is that of the errors at hand).
+
+    Fit it to select clips, and report the raw coverage beside the recalibrated one. For intervals that are not Gaussian
+    hand in, as ``stds``, half their width over the Gaussian quantile of their level.
 
     Args:
         errors: Truth minus reconstruction, one tensor for each clip, the counted pixels only; NaN is left out.
         stds: Predicted standard deviations, of the same shapes.
         level: Coverage to reach.
-        deviations: Reconstruction minus the luminance of no contrast, of the same shapes. Where given, the contrast
-            gain with the least squared error is found first: a reconstruction that shrinks contrast is not wide
-            enough, it is in the wrong place.
-        contrasts: Contrast of every reconstruction (`contrast_of`). Where given, the exponent is fitted too: the slope,
-            between 0 and 1, of the log of the errors over their predicted spread on the log contrast. It needs at
-            least 5 clips; of fewer it stays 0.
+        movies: The reconstructions, of the same shapes. Where given, the straight line from them to the truth with the
+            least squared error is found first: a reconstruction that shrinks contrast is not too sure of itself, it is
+            in the wrong place.
 
     Raises:
         WrongUse: there is no clip, shapes differ, the level is not between 0 and 1, nothing is predicted to vary, or
             the reconstructions have no contrast to be amplified.
     """
     quantile = half_width(level)
-    clips = [_known(*clip) for clip in zip(errors, stds, deviations or errors, strict=True)]
+    clips = [_known(*clip) for clip in zip(errors, stds, movies or errors, strict=True)]
     clips = [clip for clip in clips if len(clip[0])]
     if not clips:
         raise WrongUse("there is no error to calibrate with; hand in select clips whose spread was predicted.")
     raw = float(np.mean([float((error.abs() <= quantile * std).double().mean()) for error, std, _ in clips]))
-    gain = 1.0
-    if deviations is not None:
-        power = sum(float(deviation.square().mean()) for _, _, deviation in clips)
-        if power <= 0:
-            raise WrongUse("the reconstructions have no contrast, so no gain can be found; leave the deviations out.")
-        gain += sum(float((deviation * error).mean()) for error, _, deviation in clips) / power
-        clips = [(error - (gain - 1) * deviation, std, deviation) for error, std, deviation in clips]
-    exponent, contrast = 0.0, 1.0
-    if contrasts is not None:
-        exponent, contrast = _growth(clips, contrasts)
-        widening = [(value / contrast) ** exponent for value in contrasts]
-        clips = [(error, w * std, deviation) for (error, std, deviation), w in zip(clips, widening, strict=True)]
-    ratio = torch.cat([error.abs() / std for error, std, _ in clips])
-    weight = torch.cat([torch.full_like(error, 1 / (len(error) * len(clips))) for error, _, _ in clips])
-    ratio, order = ratio.sort()
-    # The first error with which the share reaches the level; rounding of the sum must not ask for one more.
-    place = int(torch.searchsorted(weight[order].cumsum(0), level - 1e-9))
-    temperature = float(ratio[min(place, len(ratio) - 1)]) / quantile
+    gain, center, target = 1.0, 0.0, 0.0
+    if movies is not None:
+        gain, center, target = _line(clips)
+        clips = [(error + movie - target - gain * (movie - center), std, movie) for error, std, movie in clips]
+    ratios = [_thinned(error.abs() / std) for error, std, _ in clips]
+    temperature = _temperature(ratios, level) / quantile
     if not math.isfinite(temperature):
         raise WrongUse("too many pixels are predicted not to vary at all; no multiplier covers their errors.")
     return Recalibration(
-        temperature=temperature,
-        gain=gain,
-        level=level,
-        raw=raw,
-        clips=len(clips),
-        exponent=exponent,
-        contrast=contrast,
+        temperature=temperature, gain=gain, level=level, raw=raw, clips=len(clips), center=center, target=target
     )
 
 
-def _growth(clips: Sequence[tuple[Counted, Counted, Counted]], contrasts: Sequence[float]) -> tuple[float, float]:
-    """How errors over their spread grow with contrast, and the contrast at which they are as predicted."""
-    if len(contrasts) != len(clips):
-        raise WrongUse(f"{len(contrasts)} contrasts for {len(clips)} clips with errors; hand in one for each.")
-    if not all(math.isfinite(value) and value > 0 for value in contrasts):
-        raise WrongUse("contrasts must be positive numbers.")
-    log_contrast = np.log(np.asarray(contrasts, dtype=np.float64))
-    typical = float(np.exp(log_contrast.mean()))
-    if len(clips) < LEAST_CLIPS or log_contrast.std() < 1e-6:
-        return 0.0, typical
-    log_ratio = np.array([0.5 * math.log(max(float((e / s).square().mean()), 1e-12)) for e, s, _ in clips])
-    slope = np.polyfit(log_contrast, log_ratio, 1)[0]
-    return float(np.clip(slope, 0.0, 1.0)), typical
+def _line(clips: Sequence[tuple[Counted, Counted, Counted]]) -> tuple[float, float, float]:
+    """Slope and the point that the line of least squares from movie to truth goes through, every clip alike."""
+    center = float(np.mean([float(movie.mean()) for _, _, movie in clips]))
+    target = float(np.mean([float((movie + error).mean()) for error, _, movie in clips]))
+    power = sum(float((movie - center).square().mean()) for _, _, movie in clips)
+    if power <= 1e-12:
+        raise WrongUse("the reconstructions have no contrast, so no gain can be found; leave the movies out.")
+    shared = sum(float(((movie - center) * (movie + error - target)).mean()) for error, _, movie in clips)
+    return shared / power, center, target
+
+
+def _thinned(ratio: Tensor) -> Tensor:
+    return ratio[:: max(1, len(ratio) // PIXELS_PER_CLIP)]
+
+
+def _temperature(ratios: Sequence[Tensor], level: float) -> float:
+    """The smallest bound on the ratios that holds ``level`` of those of a clip that it was not chosen by."""
+    if len(ratios) < LEAST_CLIPS:
+        return _bound(ratios, level)
+    ordered = [ratio.sort().values for ratio in ratios]
+
+    def left_out(asked: float) -> float:
+        covered = []
+        for number, own in enumerate(ordered):
+            bound = _bound([*ordered[:number], *ordered[number + 1 :]], asked)
+            covered.append(float((own <= bound).double().mean()))
+        return float(np.mean(covered))
+
+    low, high = level, 1.0
+    if left_out(low) >= level or left_out(high) < level:
+        return _bound(ratios, level)
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if left_out(middle) < level else (low, middle)
+    return _bound(ratios, high)
+
+
+def _bound(ratios: Sequence[Tensor], level: float) -> float:
+    """The value that this share of all ratios do not exceed, every clip weighing the same."""
+    values, order = torch.cat(list(ratios)).sort()
+    weight = torch.cat([torch.full_like(ratio, 1 / (len(ratio) * len(ratios))) for ratio in ratios])
+    # The first with which the share reaches the level; rounding of the sum must not ask for one more.
+    place = int(torch.searchsorted(weight[order].cumsum(0), level - 1e-9))
+    return float(values[min(place, len(values) - 1)])
 
 
 def _known(error: Tensor, std: Tensor, deviation: Tensor) -> tuple[Counted, Counted, Counted]:
