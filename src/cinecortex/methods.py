@@ -45,6 +45,8 @@ METHODS: tuple[Method, ...] = (
 )
 DRAWING: tuple[Method, ...] = ("sample", "langevin", "hmc")
 """Methods that draw from the posterior."""
+DECODERS: tuple[Method, ...] = ("mean", "nearest", "ridge", "bayesian", "convolutional")
+"""Methods that are trained on response and movie, and ask no encoder."""
 PriorName = Literal["spectral", "parametric", "bounded", "smooth", "flat"]
 PRIORS: tuple[PriorName, ...] = ("spectral", "parametric", "bounded", "smooth", "flat")
 CALIBRATION_CLIPS = 15
