@@ -97,7 +97,8 @@ def fit_contrast(
             minimum.position,
             behavior=problem.behavior,
         )
-        signs = torch.randint(0, 2, (probes, *start.shape), generator=(seed / number).torch()).to(start) * 2 - 1
+        # The same probes in every round: with others the search would never come to rest.
+        signs = torch.randint(0, 2, (probes, *start.shape), generator=seed.torch()).to(start) * 2 - 1
         solved = around.solve(signs, preconditioner=hessian, iterations=iterations, tolerance=1e-9)
         dimensions = float((signs * (signs - solved.vectors)).sum()) / probes
         passes += frames * (minimum.evaluations + 2 * around.applied)
