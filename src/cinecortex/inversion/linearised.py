@@ -79,6 +79,7 @@ class Linearised:
         )
         self.applied = 0
         self._forward_mode = True
+        self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def _rates(self, movies: Tensor) -> Tensor:
         rates: Tensor = self.encoder(movies, self._behavior.expand(len(movies), -1, -1))
@@ -123,10 +124,17 @@ class Linearised:
         """``S J^T u``, the transpose of `changes`."""
         parts = []
         for some in torch.split(rates, self.at_once):
-            movies = self._movie.expand(len(some), *self._movie.shape).clone().requires_grad_()
-            (gradient,) = torch.autograd.grad((self._rates(movies)[:, self.settled] * some).sum(), movies)
+            movies, found = self._graph(len(some))
+            (gradient,) = torch.autograd.grad(found, movies, some, retain_graph=True)
             parts.append(torch.func.vmap(self.prior.whiten)(gradient))
         return torch.cat(parts)
+
+    def _graph(self, copies: int) -> tuple[Tensor, Tensor]:
+        # Every vector is pulled back through the same rates: their forward pass is made once and its graph kept.
+        if copies not in self._graphs:
+            movies = self._movie.expand(copies, *self._movie.shape).clone().requires_grad_()
+            self._graphs[copies] = movies, self._rates(movies)[:, self.settled]
+        return self._graphs[copies]
 
     def information(self, vectors: Vectors) -> Vectors:
         """``F v``."""
