@@ -169,19 +169,31 @@ def test_too_few_draws_and_priors_without_white_coordinates_are_refused() -> Non
         Sample(encoder=world.encoder, likelihood=world.likelihood, prior=Flat())
 
 
-def gain_case(frames: int = 7, neurons: int = 6) -> tuple[SharedGainPoisson, torch.Tensor, torch.Tensor, torch.Tensor]:
+def gain_case(
+    frames: int = 7, neurons: int = 6, factors: int = 2
+) -> tuple[SharedGainPoisson, torch.Tensor, torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(2)
     gain = SharedGain(
-        0.5 * torch.randn(neurons, 2, generator=random, dtype=torch.float64),
-        torch.tensor([5.0, 9.0], dtype=torch.float64),
+        0.5 * torch.randn(neurons, factors, generator=random, dtype=torch.float64),
+        torch.tensor([5.0, 9.0, 2.0][:factors], dtype=torch.float64),
     )
     temper = 0.2 + torch.rand(neurons, generator=random, dtype=torch.float64)
     rate = 0.5 + torch.rand(frames, neurons, generator=random, dtype=torch.float64)
     response = torch.poisson(rate, generator=random)
-    response[2, 1] = torch.nan
+    response[-1, 1] = torch.nan
     heard = torch.ones(neurons, dtype=torch.bool)
     heard[4] = False
     return SharedGainPoisson(temper, gain), response, rate, heard
+
+
+def factor_covariance(likelihood: SharedGainPoisson, frames: int) -> np.ndarray:
+    """Covariance of the gain factors under their prior, factors running fastest."""
+    times = likelihood.shared_gain.correlation_time.tolist()
+    covariance = np.zeros((frames, len(times), frames, len(times)))
+    for factor, lasting in enumerate(times):
+        rho = (lasting - 1) / (lasting + 1)
+        covariance[:, factor, :, factor] = rho ** np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
+    return covariance.reshape(frames * len(times), -1)
 
 
 def dense_curvature(likelihood: SharedGainPoisson, response, rate, heard) -> np.ndarray:
@@ -193,22 +205,20 @@ def dense_curvature(likelihood: SharedGainPoisson, response, rate, heard) -> np.
     loading = likelihood.shared_gain.loading.numpy()
     gain = np.exp(factors.numpy() @ loading.T)
     own = (likelihood.temper.numpy() * gain / rate.numpy()).ravel()
-    spread = np.zeros((frames, neurons, frames, 2))
+    spread = np.zeros((frames, neurons, frames, loading.shape[1]))
     for frame in range(frames):
         spread[frame, :, frame] = rate.numpy()[frame][:, None] * loading
     spread = spread.reshape(frames * neurons, -1)[known]
-    prior = np.zeros((frames, 2, frames, 2))
-    for factor, lasting in enumerate(likelihood.shared_gain.correlation_time.tolist()):
-        rho = (lasting - 1) / (lasting + 1)
-        prior[:, factor, :, factor] = rho ** np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
-    prior = prior.reshape(frames * 2, -1)
+    prior = factor_covariance(likelihood, frames)
     whole = np.zeros((frames * neurons,) * 2)
     whole[np.ix_(known, known)] = np.linalg.inv(np.diag(1 / own[known]) + spread @ prior @ spread.T)
     return whole
 
 
-def test_curvature_with_shared_gains_is_the_dense_one() -> None:
-    likelihood, response, rate, heard = gain_case()
+@pytest.mark.parametrize("factors", [1, 2, 3])
+@pytest.mark.parametrize("frames", [1, 2, 7])
+def test_curvature_with_shared_gains_is_the_dense_one(frames: int, factors: int) -> None:
+    likelihood, response, rate, heard = gain_case(frames, factors=factors)
     dense = dense_curvature(likelihood, response, rate, heard)
     curvature = likelihood.curvature(response, rate, heard)
     vectors = torch.randn(3, *rate.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -222,9 +232,16 @@ def test_curvature_with_shared_gains_is_the_dense_one() -> None:
     assert np.abs(draws[:, unknown]).max() == 0.0
 
 
-def test_bands_of_the_factors_are_those_of_the_dense_precision() -> None:
-    bands = _precision_bands(4, (5.0, 9.0))
-    assert bands.shape == (3, 8)
+@pytest.mark.parametrize("factors", [1, 2, 3])
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_bands_of_the_factors_are_those_of_the_dense_precision(frames: int, factors: int) -> None:
+    likelihood, *_ = gain_case(frames, factors=factors)
+    bands = _precision_bands(frames, tuple(likelihood.shared_gain.correlation_time.tolist()))
+    assert bands.shape == (min(factors + 1, frames * factors), frames * factors)
+    precision = np.linalg.inv(factor_covariance(likelihood, frames))
+    for offset in range(len(bands)):
+        np.testing.assert_allclose(bands[-1 - offset, offset:], np.diag(precision, offset), atol=1e-12)
+    np.testing.assert_allclose(np.triu(precision, len(bands)), 0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
