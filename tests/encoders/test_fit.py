@@ -325,7 +325,12 @@ def test_a_fit_to_single_images_steps_by_many_and_one_to_clips_by_two():
             return super().forward(movies, behaviors)
 
     images = CELLS.trials(205, 1, seed=3)
-    fit(Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)), train=images, select=images[:5], settings=FitSettings(1))
+    fit(
+        Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)),
+        train=images,
+        select=images[:5],
+        settings=FitSettings(1),
+    )
     assert taken == [4] * 51 + [1]
     taken.clear()
     fit(Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)), settings=FitSettings(1))
