@@ -33,6 +33,7 @@ from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.paper import Paper
+from cinecortex.inversion.sample import Sample
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.reconstruction import Inverter
@@ -46,8 +47,11 @@ EVALUATIONS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160)
 DECODERS: tuple[study.Method, ...] = tuple(
     name for name in study.METHODS if name in ("ridge", "bayesian", "convolutional")
 )
-SAMPLERS: dict[str, Callable[[Encoder], Inverter]] = {}
-"""By title, such as ``"sample, 8 draws": lambda encoder: Sample(encoder=encoder, draws=8)``."""
+SAMPLERS: dict[str, Callable[[Encoder], Inverter]] = {
+    "sample, 8 draws": lambda encoder: Sample(encoder=encoder, draws=8),
+    "sample, 32 draws": lambda encoder: Sample(encoder=encoder, draws=32),
+}
+"""By title; their movie is that of `map`, and what they cost besides is the price of the error bars."""
 
 PUBLISHED_BLUR = (0.5, 0.5, 0.5)
 STRONG_BLUR = (3.0, 2.0, 2.0)

@@ -47,6 +47,8 @@ DRAWING: tuple[Method, ...] = ("sample", "langevin", "hmc")
 """Methods that draw from the posterior."""
 TOLD: tuple[Method, ...] = ("map", "sample", "paper")
 """Methods that can be told another behavior than was recorded."""
+DECODERS: tuple[Method, ...] = ("mean", "nearest", "ridge", "bayesian", "convolutional")
+"""Methods that are trained on response and movie, and ask no encoder."""
 PriorName = Literal["spectral", "parametric", "bounded", "smooth", "flat"]
 PRIORS: tuple[PriorName, ...] = ("spectral", "parametric", "bounded", "smooth", "flat")
 CALIBRATION_CLIPS = 15

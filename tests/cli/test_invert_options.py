@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -15,7 +17,7 @@ def asked(mice, encoder) -> tuple[object, ...]:
     return ("invert", mice / "first", "--encoder", encoder, "--trials", trial)
 
 
-def test_sample_writes_spread_bounds_draws_and_how_it_was_calibrated(run, asked, tmp_path):
+def test_sample_writes_spread_bounds_draws_and_how_it_was_calibrated(run, encoder, asked, tmp_path):
     ask = (*asked, "--method", "sample", "--samples", 4, "--seed", 3)
     ran = run(*ask, "--out", tmp_path / "a.zarr")
     assert (ran.code, ran.err) == (0, "")
@@ -34,7 +36,7 @@ def test_sample_writes_spread_bounds_draws_and_how_it_was_calibrated(run, asked,
         assert dataset["sample"].values.std(0).min() > 0
     assert raw.attrs["recalibration"] is None
     done = fitted.attrs["recalibration"]
-    assert done["clips"] == 3
+    assert done["clips"] == len(json.loads((encoder / "encoder.json").read_text())["fitted"][0]["trials"]["select"])
     assert done["temperature"] > 0
     assert 0 <= done["raw"] <= 1
     # What was calibrated is what was not, with its luminance, spread and draws changed as it says.

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from cinecortex import study
+from cinecortex import methods, study
 from cinecortex.compare.memory import peak_memory_bytes
 from cinecortex.data import Cut, load, read_result, reconstructions, words, write_result
 from cinecortex.encoders.checkpoint import load_model
@@ -107,11 +107,11 @@ def kept_answers(path: Path, identity: Mapping[str, Any], *, drawn: bool = True)
 
 
 def code_of(package: str | None) -> str | None:
-    """Digest of the source of a package of methods, and of how a study makes them: their settings are in there."""
+    """Digest of the source of a package of methods, and of how methods are made: their settings are in there."""
     spec = importlib.util.find_spec(package) if package is not None else None
     if spec is None:
         return None
-    digest = blake2b(inspect.getsource(study.make_inverter).encode(), digest_size=8)
+    digest = blake2b(inspect.getsource(methods).encode(), digest_size=8)
     for folder in spec.submodule_search_locations or ():
         for path in sorted(Path(folder).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
@@ -128,15 +128,19 @@ def run_job(job: Job, tell: Tell) -> None:
     cut = Cut(clip_frames=job.clip_frames, guard_frames=job.guard_frames, test_frames=job.test_frames)
     recording, model = load(job.recording, cut=cut), load_model(Path(job.encoder))
     began = time.perf_counter()
-    inverter = study.make_inverter(job.method, model, recording)
+    inverter = methods.make_inverter(job.method, model, recording, seed=Seed(job.seed))
     cost["fitting_seconds"] = time.perf_counter() - began
     kept = kept_answers(Path(job.out), job.identity)
     missing = [recording.trial(name) for name in job.trials if name not in kept.answers]
-    package = type(inverter).__module__.rpartition(".")[0]
+    method, recalibration = inverter, None
+    if isinstance(inverter, methods.Calibrated):
+        method, recalibration = inverter.inverter, inverter.recalibration.to_json()
+    package = type(method).__module__.rpartition(".")[0]
     attrs = {
         **job.attrs,
         "method": inverter.name,
-        "settings": settings_of(inverter),
+        "settings": settings_of(method),
+        "recalibration": recalibration,
         "compared": {**job.identity, "package": package, "code": code_of(package)},
     }
     done: study.Results = [(recording.trial(name), answer) for name, answer in kept.answers.items()]

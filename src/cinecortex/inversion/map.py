@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.errors import WrongUse
+from cinecortex.inversion.contrast import fit_contrast
 from cinecortex.inversion.descent import Minimum, minimise_many
 from cinecortex.inversion.likelihoods import Likelihood, likelihood_of
 from cinecortex.inversion.memory import free_bytes, kept_bytes
@@ -29,6 +30,8 @@ from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
 
+Contrast = Literal["training", "inferred"]
+"""Which contrast a clip is taken to have."""
 Average = Literal["rates", "likelihoods"]
 """What is averaged over the members of an ensemble."""
 
@@ -68,6 +71,9 @@ class MAP:
         mask: Where the population can see; by default from the encoder's sensitivity. It is part of the answer and
             changes nothing else.
         changes: Where pixels may differ from gray, 0..1; by default everywhere. See `Masked`.
+        contrast: The log-contrast of the clip: the mean of the ``training`` clips, or ``inferred`` by the evidence
+            along with the movie (see `fit_contrast`), which takes several descents. It is right where the encoder is;
+            an encoder whose own errors shrink contrast makes it shrink further.
         average: What is averaged over the members of an ensemble: their ``rates``, or their ``likelihoods`` and with
             them the gradients. The second asks every member to explain the responses by itself and so keeps away from
             movies on which the members disagree; see `Problem`. Averaging finished reconstructions is a third way.
@@ -91,6 +97,7 @@ class MAP:
         behavior: BehaviorGiven = "recorded",
         mask: Mask | None = None,
         changes: Mask | None = None,
+        contrast: Contrast = "training",
         average: Average = "rates",
     ) -> None:
         if starts < 1:
@@ -98,6 +105,9 @@ class MAP:
         self.encoder = encoder.eval().requires_grad_(False)
         self.likelihood = likelihood if likelihood is not None else default_likelihood(encoder)
         self.prior: Prior = prior if prior is not None else default_prior(encoder)
+        if contrast == "inferred" and (not isinstance(self.prior, Spectral) or changes is not None):
+            raise WrongUse("a contrast can be inferred under the spectral prior only, with pixels free everywhere.")
+        self.contrast: Contrast = contrast
         if changes is not None:
             self.prior = Masked(self.prior, changes)
         self._given_mask = mask
@@ -230,11 +240,37 @@ class MAP:
         mask = self.mask.cpu()
         seconds = (time.perf_counter() - began) / sum(together.frame_passes)
         answers = []
+        if self.contrast == "inferred":
+            return [
+                self._at_its_contrast(problem, _lowest(minima[n * self.starts : (n + 1) * self.starts]), seed, mask)
+                for n, (problem, seed) in enumerate(zip(problems, seeds, strict=True))
+            ]
         for first in range(0, len(minima), self.starts):
             own = slice(first, first + self.starts)
             passes = sum(together.frame_passes[own])
             answers.append(self._answer(minima[own], mask, together.ended, passes, seconds * passes))
         return answers
+
+    def _at_its_contrast(self, problem: Problem, start: Minimum, seed: Seed, mask: Mask) -> Reconstruction:
+        began = time.perf_counter()
+        frames = problem.shape[0]
+        found = fit_contrast(
+            lambda prior: replace(problem, prior=prior),
+            cast(Spectral, self.prior),
+            start.position,
+            inverse_hessian=self.inverse_hessian(frames),
+            seed=seed / "contrast",
+            evaluations=self.evaluations,
+            tolerance_nats=self.tolerance_nats,
+        )
+        return Reconstruction(
+            movie=found.prior.movie(found.minimum.position).clamp(0, 1).cpu(),
+            mask=mask,
+            energy=found.minimum.energy,
+            ended=found.ended,
+            frame_passes=found.frame_passes + start.evaluations * frames,
+            seconds=time.perf_counter() - began,
+        )
 
     def _start(self, problem: Problem, seed: Seed, number: int) -> Tensor:
         observation = problem.observation
