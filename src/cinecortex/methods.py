@@ -45,13 +45,15 @@ METHODS: tuple[Method, ...] = (
 )
 DRAWING: tuple[Method, ...] = ("sample", "langevin", "hmc")
 """Methods that draw from the posterior."""
+TOLD: tuple[Method, ...] = ("map", "sample", "paper")
+"""Methods that can be told another behavior than was recorded."""
 DECODERS: tuple[Method, ...] = ("mean", "nearest", "ridge", "bayesian", "convolutional")
 """Methods that are trained on response and movie, and ask no encoder."""
 PriorName = Literal["spectral", "parametric", "bounded", "smooth", "flat"]
 PRIORS: tuple[PriorName, ...] = ("spectral", "parametric", "bounded", "smooth", "flat")
 CALIBRATION_CLIPS = 15
 CALIBRATION_DRAWS = 8
-DRAWS = 32
+DRAWS, CHAIN_DRAWS = 32, 200
 Progress = Callable[[int, int, str], None]
 
 
@@ -62,9 +64,9 @@ class Choices:
     Attributes:
         mask: Where the population can see: for `paper` where pixels may change, for the others part of the answer;
             None for what the encoder's sensitivity says.
-        behavior: What the encoder is told of the behavior during inversion.
+        behavior: What the encoder is told of the behavior during inversion by ``map``, ``sample`` and ``paper``.
         prior: Prior of ``map``.
-        draws: Draws of ``sample`` in all.
+        draws: Draws of ``sample`` in all; those of the chains too where they are kept.
         keep: Whether the answer holds the draws.
         calibrate: Whether ``sample`` fits the width of its intervals, and its contrast, to select clips.
     """
@@ -108,6 +110,8 @@ def make_inverter(
     members = encoder.members if isinstance(encoder, Ensemble) else (encoder,)
     if choices.prior != "spectral" and method != "map":
         raise WrongUse(f"--prior {choices.prior} goes with --method map; {method} has a prior of its own or none.")
+    if choices.behavior != "recorded" and method not in TOLD:
+        raise WrongUse(f"--behavior {choices.behavior} goes with --method {', '.join(TOLD)}; not with {method}.")
     if method == "map":
         maps = [
             MAP(encoder=m, prior=prior_of(choices.prior, m), mask=choices.mask, behavior=choices.behavior)
@@ -117,7 +121,8 @@ def make_inverter(
     if method == "paper":
         return Paper(encoders=members, mask=choices.mask, behavior=choices.behavior)
     if method in ("langevin", "hmc"):
-        return Langevin(encoder=encoder, path=1.57 if method == "hmc" else 0.0, samples=choices.keep)
+        draws = choices.draws if choices.keep else CHAIN_DRAWS
+        return Langevin(encoder=encoder, draws=draws, path=1.57 if method == "hmc" else 0.0, samples=choices.keep)
     train, select = trials_of(model, recording, "train"), trials_of(model, recording, "select")
     if method == "sample":
         return _sampler(encoder, select, seed / "calibrate", choices, progress)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import zarr
 from sessions import write_session
 
 from cinecortex.data import Cut, load, read_result, reconstructions, words, write_result
+from cinecortex.data.results import SCHEMA
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
@@ -97,6 +99,26 @@ def test_replaced_when_complete_and_kept_when_not(tmp_path: Path, trials: tuple[
     write_result(path, [(trials[0], answer(20, full=False))], attrs={})
     assert read_result(path).frame_passes.values.tolist() == [0]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["r.zarr", "s"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [None, {}, {"schema": "cinecortex.encoder/1"}, {"schema": "another.result/1"}, {"schema": 1}, {"schema": SCHEMA}],
+)
+def test_a_store_of_another_kind_is_not_replaced(tmp_path: Path, trials: tuple[Trial, ...], attributes) -> None:
+    path = tmp_path / "other.zarr"
+    zarr.create_group(path, attributes=attributes or {}, zarr_format=3)
+    if attributes is None:
+        (path / "zarr.json").write_text("[")
+    before = (path / "zarr.json").read_bytes()
+    good = [(trials[0], answer(20, full=False))]
+    if attributes == {"schema": SCHEMA}:
+        write_result(path, good, attrs={})
+        assert read_result(path).frames.values.tolist() == [20]
+        return
+    with pytest.raises(WrongUse, match=r"other\.zarr exists and is not a result"):
+        write_result(path, good, attrs={})
+    assert (path / "zarr.json").read_bytes() == before
 
 
 def test_refusals(tmp_path: Path, trials: tuple[Trial, ...]) -> None:

@@ -12,7 +12,15 @@ from tests.encoders.gabor_cells import GaborCells, trial_of
 
 from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.encoders.compact_start import start
-from cinecortex.encoders.fit import FitSettings, TrialClips, batches, correlations, fit_population, poisson_loss
+from cinecortex.encoders.fit import (
+    FitSettings,
+    TrialClips,
+    batches,
+    clips_in_a_step,
+    correlations,
+    fit_population,
+    poisson_loss,
+)
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
 from cinecortex.errors import BadData
 from cinecortex.recording import Trial
@@ -287,3 +295,46 @@ def test_every_epoch_sees_every_clip_once_and_in_an_order_of_its_own():
     assert len(seen) == 20
     assert all(sorted(order) == pytest.approx(expected) for order in epochs)
     assert len(set(epochs)) > 1
+
+
+@pytest.mark.parametrize(
+    ("clips", "frames", "expected"),
+    [
+        (120, 300, 2),  # ten seconds
+        (1, 300, 2),
+        (120, 2000, 2),
+        (500, 299, 3),
+        (1000, 60, 10),
+        (200, 60, 4),  # an epoch keeps its fifty steps
+        (5, 60, 2),
+        (4000, 1, 80),
+        (60_000, 1, 600),
+    ],
+)
+def test_a_step_takes_more_clips_where_they_are_short_and_many(clips, frames, expected):
+    assert clips_in_a_step(clips, frames) == expected
+
+
+def test_a_fit_to_single_images_steps_by_many_and_one_to_clips_by_two():
+    taken: list[int] = []
+
+    class Telling(LinearNonlinear):
+        def forward(self, movies, behaviors):
+            if self.training:
+                taken.append(len(movies))
+            return super().forward(movies, behaviors)
+
+    images = CELLS.trials(205, 1, seed=3)
+    fit(
+        Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)),
+        train=images,
+        select=images[:5],
+        settings=FitSettings(1),
+    )
+    assert taken == [4] * 51 + [1]
+    taken.clear()
+    fit(Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)), settings=FitSettings(1))
+    assert taken == [2, 2, 1]
+    taken.clear()
+    fit(Telling(torch.zeros(4, 1, *CELLS.size), torch.zeros(4)), settings=FitSettings(1, clips_per_step=5))
+    assert taken == [5]

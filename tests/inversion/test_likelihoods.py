@@ -97,10 +97,16 @@ def test_a_rise_of_all_neurons_at_once_says_less_than_the_same_rises_one_by_one(
     assert evidence(together, signs) > 0.95 * evidence(Poisson(torch.ones(50)), signs)
 
 
-def test_shared_gains_of_a_single_frame_and_of_nothing_known():
+@pytest.mark.parametrize("factors", [1, 2, 3])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_shared_gains_of_a_frame_or_two(frames, factors):
+    gain, response, rate = shared_gain(factors), RESPONSE[:frames], rates(0)[:frames]
+    found = SharedGainPoisson(TEMPER, gain).log_prob(response, rate, ALL)
+    torch.testing.assert_close(found, dense(gain, response, rate, TEMPER), rtol=1e-9, atol=1e-9)
+
+
+def test_shared_gains_of_nothing_known():
     likelihood = SharedGainPoisson(TEMPER, shared_gain(2))
-    one = likelihood.log_prob(RESPONSE[:1], rates(0)[:1], ALL)
-    torch.testing.assert_close(one, dense(shared_gain(2), RESPONSE[:1], rates(0)[:1], TEMPER), rtol=1e-9, atol=1e-9)
     nothing = likelihood.log_prob(torch.full_like(RESPONSE, torch.nan), rates(0), ALL)
     assert float(nothing) == 0
 

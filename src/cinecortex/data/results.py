@@ -138,8 +138,17 @@ def _refuse(path: Path, results: Results, attrs: Mapping[str, Any]) -> None:
         json.dumps(dict(attrs))
     except (TypeError, ValueError) as error:
         raise WrongUse(f"attrs of {path} cannot be written as JSON: {error}.") from error
-    if path.exists() and not (path / "zarr.json").exists():
+    if path.exists() and not _is_result(path):
         raise WrongUse(f"{path} exists and is not a result; choose another name, it would be overwritten.")
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a store there says that it is a result, of this version or of an earlier one."""
+    try:
+        schema = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["schema"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return isinstance(schema, str) and schema.startswith(SCHEMA.rpartition("/")[0] + "/")
 
 
 def _versions() -> dict[str, str]:

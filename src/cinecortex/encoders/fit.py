@@ -35,6 +35,9 @@ Clip = tuple[Tensor, Tensor, Tensor]
 Progress = Callable[[int, int, str], None]
 """Called as ``progress(done, total, message)`` after every epoch."""
 
+FRAMES_PER_STEP = 600
+STEPS_PER_EPOCH = 50
+
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -43,13 +46,13 @@ class FitSettings:
     Attributes:
         epochs: Most epochs to run.
         patience: Stop when the select score has not risen for this many epochs.
-        clips_per_step: Clips in one step of the optimizer.
+        clips_per_step: Clips in one step of the optimizer; None for as many as `clips_in_a_step` says.
         learning_rate: Peak learning rate of Adam; it falls to a twentieth along a cosine.
     """
 
     epochs: int = 10
     patience: int = 6
-    clips_per_step: int = 2
+    clips_per_step: int | None = None
     learning_rate: float = 1.5e-2
 
 
@@ -78,6 +81,19 @@ class TrialClips(Sequence[Clip]):
         if response is None:
             raise BadData(f"trial {trial.trial_id} of session {trial.session_id} has no response to fit to.")
         return trial.movie, trial.behavior, response
+
+
+def clips_in_a_step(clips: int, frames: int) -> int:
+    """How many clips a step takes: two, or more where clips are short and many, such as single images.
+
+    Two clips of ten seconds are 600 frames, and a gradient of fewer is noisy. But an epoch keeps at least 50 steps, or
+    a short recording would be descended on too seldom.
+
+    Args:
+        clips: Training clips.
+        frames: Frames of a clip.
+    """
+    return max(2, min(math.ceil(FRAMES_PER_STEP / frames), clips // STEPS_PER_EPOCH))
 
 
 def poisson_loss(rates: Rates, responses: Rates) -> Tensor:
@@ -117,7 +133,9 @@ def fit_population(
     Returns:
         The learning curve and how the fit ended.
     """
-    descent = _Descent(encoder, settings, len(train))
+    # The first clip stands for all: where lengths differ, they seldom do by much.
+    at_once = settings.clips_per_step or clips_in_a_step(len(train), len(train[0].movie))
+    descent = _Descent(encoder, settings, len(train), at_once)
     if resume and state is not None and state_exists(state):
         descent.load(state)
     while not descent.ended:
@@ -136,8 +154,8 @@ def fit_population(
 class _Descent:
     """The state of a fit: all of it is saved after every epoch."""
 
-    def __init__(self, encoder: Encoder, settings: FitSettings, clips: int) -> None:
-        self.settings, self.clips = settings, clips
+    def __init__(self, encoder: Encoder, settings: FitSettings, clips: int, at_once: int) -> None:
+        self.settings, self.clips, self.at_once = settings, clips, at_once
         self.accelerator = Accelerator()
         self.encoder = self.accelerator.prepare(encoder)
         self.optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
@@ -155,10 +173,10 @@ class _Descent:
         return ""
 
     def run_epoch(self, clips: TrialClips) -> float:
-        steps = math.ceil(len(clips) / self.settings.clips_per_step)
+        steps = math.ceil(len(clips) / self.at_once)
         total, device = 0.0, self.accelerator.device
         self.encoder.train()
-        for step, (movies, behaviors, responses) in enumerate(batches(clips, self.settings.clips_per_step)):
+        for step, (movies, behaviors, responses) in enumerate(batches(clips, self.at_once)):
             self._set_learning_rate(self.epoch + step / steps)
             self.optimizer.zero_grad(set_to_none=True)
             with self.accelerator.autocast():

@@ -49,7 +49,7 @@ class Curvature:
         for row in range(factors):
             for column in range(row, factors):
                 # Upper bands: entry (i, j) of the matrix lies in row `last + i - j`, column j.
-                bands[factors - (column - row), column::factors] += within[:, row, column]
+                bands[row - column - 1, column::factors] += within[:, row, column]
         return Curvature(own, shared, bands, prior_bands)
 
     def __call__(self, rates: RateVectors) -> RateVectors:

@@ -157,10 +157,8 @@ class SharedGainPoisson:
             for row in range(count):
                 for column in range(row, count):
                     # Upper bands: entry (i, j) of the matrix lies in row `last + i - j`, column j.
-                    bands[count - (column - row), column::count] += curvature[:, row, column]
-            # A single frame has no neighbour, and scipy refuses a band that reaches beyond the matrix.
-            pull = slope.double().cpu().numpy().ravel()
-            step = solveh_banded(bands if frames > 1 else bands[1:], pull).reshape(frames, count)
+                    bands[row - column - 1, column::count] += curvature[:, row, column]
+            step = solveh_banded(bands, slope.double().cpu().numpy().ravel()).reshape(frames, count)
             factors = factors + torch.from_numpy(step).to(factors).clamp(-1, 1)
             if np.abs(step).max() < 1e-5:
                 break
@@ -194,7 +192,8 @@ def _precision_bands(frames: int, correlation_times: tuple[float, ...]) -> np.nd
         own[:] = (1 + rho**2) / (1 - rho**2)
         own[[0, -1]] = 1 / (1 - rho**2) if frames > 1 else 1.0
         bands[0, factor + count :: count] = -rho / (1 - rho**2)
-    return bands
+    # A single frame has no neighbour, and scipy refuses a band that reaches beyond the matrix.
+    return bands[-frames * count :]
 
 
 def likelihood_of(model: ObservationModel) -> Poisson | SharedGainPoisson:
