@@ -154,7 +154,7 @@ def main() -> None:
             options.out,
             "Dropping neurons",
             lines_of(found, len(recording.neurons), pixels, len(unseen)),
-            command=f"python benchmarks/population.py --clips {options.clips}",
+            command=f"python benchmarks/population.py --clips {len(found)}",
         )
 
 
