@@ -21,6 +21,9 @@ def main() -> int:
     jobs = [
         ["encoder.py", *retina],
         ["inversion.py"],
+        ["population.py"],
+        ["methods.py"],
+        ["draws.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

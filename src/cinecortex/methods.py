@@ -159,7 +159,7 @@ def prior_of(name: PriorName, encoder: Encoder) -> Prior:
     return priors[name]()
 
 
-def mask_of(choice: str, encoder: Encoder, train: Sequence[Trial]) -> Mask | None:
+def mask_of(choice: str, model: Model, recording: Recording) -> Mask | None:
     """The mask that a user chose: ``sensitivity`` (None: the inverter's own), ``trained``, or a file.
 
     Raises:
@@ -167,7 +167,9 @@ def mask_of(choice: str, encoder: Encoder, train: Sequence[Trial]) -> Mask | Non
     """
     if choice == "sensitivity":
         return None
+    encoder = model.session(recording.session_id)
     if choice == "trained":
+        train = trials_of(model, recording, "train")
         return masks.trained_transparency(encoder, train, seed=Seed(0) / "mask")
     return masks.given(Path(choice), encoder.frame_size)
 

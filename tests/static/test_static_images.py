@@ -10,7 +10,7 @@ import pytest
 import torch
 from images import HEIGHT, NEURONS, TEST, TRAIN, WIDTH, answers, shown_images, write_images
 
-from cinecortex import study
+from cinecortex import methods, study
 from cinecortex.data import load, read_result, split, write_result
 from cinecortex.data.rates import write_rates
 from cinecortex.encoders.baselines import evaluate
@@ -162,7 +162,7 @@ def test_map_beats_the_mean_and_knows_its_neurons(model, encoder, recording, tes
     train = study.trials_of(model, recording, "train")
     scores = np.array(_scores(found, best.mask))
     others = {
-        "mean": study.fit_mean(train),
+        "mean": methods.fit_mean(train),
         "shuffled": study.Controlled(best, study.shuffled_neurons),
     }
     for other in others.values():

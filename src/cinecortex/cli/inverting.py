@@ -88,7 +88,7 @@ def invert(
     chosen = choose_trials(loaded, tier, trials)
     root = Seed(seed)
     forward = model.session(loaded.session_id)
-    where = methods.mask_of(mask, forward, methods.trials_of(model, loaded, "train"))
+    where = methods.mask_of(mask, model, loaded)
     choices = methods.Choices(
         mask=where,
         behavior=behavior,  # type: ignore[arg-type]  # checked above, like the next
