@@ -61,4 +61,5 @@ def _finite(values: Values) -> np.ndarray:
     numbers = np.array([float(value) for value in values])
     if np.isinf(numbers).any():
         raise WrongUse("a value to average is infinite; find the clip it came from.")
-    return numbers[~np.isnan(numbers)]
+    finite: np.ndarray = numbers[~np.isnan(numbers)]
+    return finite

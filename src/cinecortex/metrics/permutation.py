@@ -174,7 +174,8 @@ def _numbers(values: Values) -> np.ndarray:
     numbers = np.array([float(value) for value in values])
     if np.isinf(numbers).any():
         raise WrongUse("a value to compare is infinite; find the clip it came from.")
-    return numbers[~np.isnan(numbers)]
+    finite: np.ndarray = numbers[~np.isnan(numbers)]
+    return finite
 
 
 def _check_draws(draws: int) -> None:

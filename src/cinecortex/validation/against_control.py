@@ -9,7 +9,7 @@ from typing import Any
 from cinecortex.finding import Finding
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
-from cinecortex.validation.check import Answers, Question, answered
+from cinecortex.validation.check import Answers, answered
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.verdicts import LEVEL, against_zero, decide, independent_units, rule
 
@@ -52,8 +52,8 @@ class AgainstControl:
         intact, control = [], []
         for trial in trials:
             truth = trial.movie
-            intact.append(self.scoring(answered(answers, Question.of(trial)), truth))
-            control.append(self.scoring(answered(answers, Question.of(trial, self.control)), truth))
+            intact.append(self.scoring(answered(answers, trial, shown=truth), truth))
+            control.append(self.scoring(answered(answers, trial, self.control, shown=truth), truth))
         gains = [a - b for a, b in zip(intact, control, strict=True)]
         data = {"intact": intact, "control": control}
         return self.conclude(trials, gains, data, metric=f"{METRIC}, intact minus control", notes=notes)

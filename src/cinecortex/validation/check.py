@@ -77,15 +77,26 @@ class Check(Protocol):
         ...
 
 
-def answered(answers: Answers, question: Question) -> Movie:
-    """The movie that answers a question.
+def answered(answers: Answers, trial: Trial, control: str = INTACT, *, shown: Movie) -> Movie:
+    """The movie that answers the question about a trial under a control.
+
+    Args:
+        answers: All answers.
+        trial: The trial.
+        control: What was done to it.
+        shown: The movie of the trial, whose size the answer must have.
 
     Raises:
-        WrongUse: there is none.
+        WrongUse: there is no answer, or it has another size than what was shown.
     """
+    question = Question.of(trial, control)
+    where = f"trial {trial.trial_id} of session {trial.session_id} ({control})"
     if question not in answers:
+        raise WrongUse(f"{where} has no reconstruction; invert everything the check asks for, or leave the check out.")
+    movie = answers[question].movie
+    if movie.shape != shown.shape:
+        sizes = ["x".join(map(str, size)) for size in (movie.shape, shown.shape)]
         raise WrongUse(
-            f"trial {question.trial_id} of session {question.session_id} ({question.control}) has no reconstruction; "
-            "invert everything the check asks for, or leave the check out."
+            f"the reconstruction of {where} is {sizes[0]} and what was shown {sizes[1]}; it must be all of it."
         )
-    return answers[question].movie
+    return movie

@@ -148,7 +148,7 @@ def block_order(frames: int, *, block: int, seed: Seed) -> Int[Tensor, "frame"]:
     """
     if block < 1 or block >= frames:
         raise WrongUse(f"{frames} frames do not hold two blocks of {block}; make the blocks at least 1 and shorter.")
-    blocks = torch.arange(frames).split(block)
+    blocks = [torch.arange(start, min(start + block, frames)) for start in range(0, frames, block)]
     random = seed.torch()
     while True:
         dealt = torch.randperm(len(blocks), generator=random).tolist()

@@ -126,7 +126,7 @@ class Identification:
         told = [trial for trial in trials if trial.clip_id in clips]
         likeness = np.zeros((len(told), len(clips)))
         for row, trial in zip(likeness, told, strict=True):
-            answer = answered(answers, Question.of(trial))[:frames]
+            answer = answered(answers, trial, shown=movies[trial.clip_id])[:frames]
             row[:] = [self.scoring(answer, clip) for clip in clips.values()]
         return clips, told, likeness
 

@@ -76,7 +76,8 @@ def _turned(spectra: Spectra, frames: int, seed: Seed) -> Spectra:
 
 
 def _series(spectra: Spectra, frames: int) -> Series:
-    return torch.fft.irfft(spectra, n=frames, dim=0)
+    series: Tensor = torch.fft.irfft(spectra, n=frames, dim=0)
+    return series
 
 
 def _with_values(series: Series, spectra: Spectra, surrogate: Series, iterations: int) -> Series:

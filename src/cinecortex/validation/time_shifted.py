@@ -72,9 +72,9 @@ class TimeShifted:
             # The likeness of a uniform movie to itself is NaN, which is not below anything.
             if shift <= self.memory or not self.scoring(truth.roll(shift, 0), truth) < ALIKE:
                 continue
-            shifted = answered(answers, Question.of(trial, self._comparison.control))
+            shifted = answered(answers, trial, self._comparison.control, shown=truth)
             told.append(trial)
-            intact.append(self.scoring(answered(answers, Question.of(trial)), truth))
+            intact.append(self.scoring(answered(answers, trial, shown=truth), truth))
             control.append(self.scoring(shifted, truth))
             followed.append(self.scoring(shifted, truth.roll(shift, 0)))
         gains = [a - b for a, b in zip(intact, control, strict=True)]

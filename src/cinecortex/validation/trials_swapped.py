@@ -59,11 +59,8 @@ class TrialsSwapped:
         pairs = self._pairs(trials)
         activity, own = [], []
         for trial, other in pairs:
-            answer, shown, heard = (
-                answered(answers, Question.of(trial, self._comparison.control)),
-                trial.movie,
-                other.movie,
-            )
+            shown, heard = trial.movie, other.movie
+            answer = answered(answers, trial, self._comparison.control, shown=shown)
             common = min(len(shown), len(heard))
             activity.append(self.scoring(answer[:common], heard[:common]))
             own.append(self.scoring(answer[:common], shown[:common]))
