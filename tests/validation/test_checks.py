@@ -155,7 +155,7 @@ def test_what_cannot_show_a_shift_is_left_out():
     assert Question.of(mixed[0]) not in check.ask(mixed), "12 frames cannot be shifted by more than 6 both ways"
     finding = check.judge(mixed, answers(methods.honest, [check], mixed))
     assert (finding.n, finding.verdict) == (5, "supported")
-    assert "2 trials were left out" in finding.notes
+    assert "Trials left out: 2" in finding.notes
     assert min(finding.data["against the movie shifted alike"]) > 0.8, "the answer follows the activity"
 
 

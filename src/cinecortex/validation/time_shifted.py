@@ -80,9 +80,7 @@ class TimeShifted:
         gains = [a - b for a, b in zip(intact, control, strict=True)]
         left_out = len(trials) - len(told)
         notes = (
-            [f"{left_out} trials were left out: too short, uniform, or too like themselves shifted."]
-            if left_out
-            else []
+            [f"Trials left out: {left_out} (too short, uniform, or too like themselves shifted)."] if left_out else []
         )
         data = {"intact": intact, "control": control, "against the movie shifted alike": followed}
         return self._comparison.conclude(told, gains, data, metric=f"{METRIC}, intact minus control", notes=notes)
