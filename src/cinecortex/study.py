@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -31,6 +32,7 @@ from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie, Response
+from cinecortex.validation.controls import Control, neurons_shuffled, no_neurons
 
 __all__ = [
     "BURN_IN",
@@ -240,12 +242,13 @@ class Controlled:
     """
 
     inverter: Inverter
-    control: Callable[[Observation, Seed], Observation]
+    control: Control
 
     @property
     def name(self) -> str:
         """Name of the method and of the control."""
-        return f"{self.inverter.name}, {self.control.__name__.replace('_', ' ')}"
+        control = self.control.func if isinstance(self.control, partial) else self.control
+        return f"{self.inverter.name}, {control.__name__.replace('_', ' ')}"
 
     def __call__(self, observation: Observation, seed: Seed) -> Reconstruction:
         """Reconstruct from the changed observation."""
@@ -253,17 +256,8 @@ class Controlled:
 
 
 def shuffled_neurons(observation: Observation, seed: Seed) -> Observation:
-    """Every response is handed to another neuron; what is shared by all of them (such as contrast) stays."""
-    # A single random cycle: of a random permutation one neuron, on average, would keep its own response.
-    cycle = torch.randperm(observation.response.shape[1], generator=seed.torch())
-    order = torch.empty_like(cycle)
-    order[cycle] = cycle.roll(1)
-    return replace(observation, response=observation.response[:, order], heard=observation.heard[order])
-
-
-def no_neurons(observation: Observation, seed: Seed) -> Observation:
-    """No neuron is heard: what comes back is the prior speaking."""
-    return observation.hearing(torch.zeros_like(observation.heard))
+    """`neurons_shuffled` of the controls, under the name that results carry."""
+    return neurons_shuffled(observation, seed)
 
 
 def expected_rates(encoder: Encoder, trials: Sequence[Trial]) -> list[tuple[Trial, Response]]:

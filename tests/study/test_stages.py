@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Neurons, Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.stimuli.dead_leaves import dead_leaves
+from cinecortex.validation.controls import time_shifted
 
 NEURONS, SIZE = 6, (10, 12)
 
@@ -221,6 +223,8 @@ def test_a_controlled_inverter_sees_the_changed_observation():
     controlled = study.Controlled(inner, study.shuffled_neurons)
     assert controlled.name == "remembering, shuffled neurons"
     assert study.Controlled(inner, study.no_neurons).name == "remembering, no neurons"
+    shifted = study.Controlled(inner, partial(time_shifted, frames=3))
+    assert shifted.name == "remembering, time shifted"
     before = observation(torch.ones(NEURONS, dtype=torch.bool))
     controlled(before, Seed(1))
     ((given, seed),) = inner.given

@@ -1,0 +1,100 @@
+"""The judgement that checks share whose claim is "better than from a changed observation"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cinecortex.finding import Finding
+from cinecortex.recording import Trial
+from cinecortex.seeds import Seed
+from cinecortex.validation.check import Answers, answered
+from cinecortex.validation.scoring import Scoring
+from cinecortex.validation.verdicts import LEVEL, against_zero, decide, independent_units, rule
+
+METRIC = "movie correlation"
+
+LEAST_GAIN = 0.05
+"""The smallest gain in correlation over a control that is worth claiming."""
+
+
+@dataclass(frozen=True, eq=False)
+class AgainstControl:
+    """Intact minus control, trial by trial.
+
+    Attributes:
+        id: Name of the check; its last word names the control.
+        claim: What ``supported`` would mean.
+        scoring: How an answer is held against a movie.
+        threshold: The smallest gain worth claiming.
+        seed: Stream for intervals.
+    """
+
+    id: str
+    claim: str
+    scoring: Scoring
+    threshold: float
+    seed: Seed
+
+    @property
+    def control(self) -> str:
+        """Name of the control."""
+        return self.id.split(".")[-1]
+
+    @property
+    def rule(self) -> str:
+        """The rule in words."""
+        return f"Movie correlation, intact minus {self.control.replace('_', ' ')}: {rule(self.threshold)}."
+
+    def judge(self, trials: Sequence[Trial], answers: Answers, *, notes: Sequence[str] = ()) -> Finding:
+        """Score both answers to every trial against the movie that was shown."""
+        intact, control = [], []
+        for trial in trials:
+            truth = trial.movie
+            intact.append(self.scoring(answered(answers, trial, shown=truth), truth))
+            control.append(self.scoring(answered(answers, trial, self.control, shown=truth), truth))
+        gains = [a - b for a, b in zip(intact, control, strict=True)]
+        data = {"intact": intact, "control": control}
+        return self.conclude(trials, gains, data, metric=f"{METRIC}, intact minus control", notes=notes)
+
+    def conclude(
+        self,
+        trials: Sequence[Trial],
+        values: Sequence[float],
+        data: dict[str, Any],
+        *,
+        metric: str,
+        notes: Sequence[str],
+    ) -> Finding:
+        """The finding from one difference per trial, whose null is 0."""
+        units = independent_units(trials, values)
+        decision = decide(units, threshold=self.threshold, seed=self.seed / "interval")
+        test, null = against_zero(units, seed=self.seed / "sign flip")
+        interval = decision.interval
+        return Finding(
+            id=self.id,
+            claim=self.claim,
+            verdict=decision.verdict,
+            metric=metric,
+            value=interval.value,
+            interval=(interval.low, interval.high),
+            level=LEVEL,
+            n=interval.n,
+            unit=units.unit,
+            rule=self.rule,
+            null=null,
+            p=test.p,
+            notes=" ".join(note for note in (decision.note, units.note, *notes) if note),
+            data={
+                "session": [trial.session_id for trial in trials],
+                "trial": [trial.trial_id for trial in trials],
+                "clip": [trial.clip_id for trial in trials],
+                "difference": list(values),
+                **data,
+                "threshold": self.threshold,
+                "needed": decision.needed,
+                "permutations": test.permutations,
+                "smallest_p": test.smallest,
+            },
+        )

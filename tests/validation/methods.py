@@ -1,0 +1,96 @@
+"""A world in which every pixel has its own neuron, an honest method, and methods that are wrong in one way each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from cinecortex.reconstruction import Reconstruction
+from cinecortex.recording import Observation, Trial
+from cinecortex.seeds import Seed
+from cinecortex.validation.check import Check, Question
+
+SIZE = (4, 5)
+FRAMES = 24
+
+Method = Callable[[Question, Observation], torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A clip whose number is in the running speed."""
+
+    number: int
+    frames: int
+    presentation: int
+
+    def movie(self) -> torch.Tensor:
+        """A flicker that all pixels share, a still picture, and what moves."""
+        if self.number < 0:
+            return torch.full((self.frames, *SIZE), 0.5)
+        random = (Seed(20) / self.number).torch()
+        parts = ((self.frames, 1, 1), 0.1), ((1, *SIZE), 0.15), ((self.frames, *SIZE), 0.15)
+        return sum((size * torch.randn(shape, generator=random) for shape, size in parts), torch.tensor(0.5))
+
+    def response(self) -> torch.Tensor:
+        random = (Seed(21) / self.number / self.presentation).torch()
+        pixels = self.movie().flatten(1)
+        return 10 * pixels + torch.randn(pixels.shape, generator=random)
+
+    def behavior(self) -> torch.Tensor:
+        return torch.full((self.frames, 1), float(self.number))
+
+    def clip_id(self) -> str:
+        return f"clip {self.number}"
+
+
+def trials(
+    clips: int, *, session: str = "a", first: int = 0, repeats: int = 1, lengths: Sequence[int] = ()
+) -> list[Trial]:
+    """``clips`` clips from number ``first`` on; a clip of number -1 is uniform."""
+    made = []
+    for repeat in range(repeats):
+        for place in range(clips):
+            shown = Shown(first + place, (lengths or [FRAMES] * clips)[place], repeat)
+            made.append(Trial(f"{repeat * clips + place}", session, "test", 30.0, SIZE, ("running speed",), shown))
+    return made
+
+
+def honest(question: Question, observation: Observation) -> torch.Tensor:
+    heard = observation.heard & ~observation.response.isnan()
+    return torch.where(heard, observation.response / 10, 0.5).unflatten(1, SIZE)
+
+
+def mean_painter(question: Question, observation: Observation) -> torch.Tensor:
+    """Mean luminance, whatever was said."""
+    return torch.full((observation.frames, *SIZE), 0.5)
+
+
+def hallucinator(question: Question, observation: Observation) -> torch.Tensor:
+    """A movie of the right kind that was not shown; the same for a trial under any control."""
+    number = 1000 + (Seed(22) / question.session_id / question.trial_id).integer() % 10**6
+    return Shown(number, observation.frames, 0).movie()
+
+
+def behavior_reader(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the clips and knows from the behavior which it was."""
+    return Shown(int(observation.behavior[0, 0]), observation.frames, 0).movie()
+
+
+def sum_follower(question: Question, observation: Observation) -> torch.Tensor:
+    """Brightness from what all neurons share."""
+    brightness = honest(question, observation).mean((1, 2), keepdim=True)
+    return brightness.expand(-1, *SIZE).clone()
+
+
+def ignores_time(question: Question, observation: Observation) -> torch.Tensor:
+    """One picture for the whole clip."""
+    return honest(question, observation).mean(0, keepdim=True).expand(observation.frames, -1, -1).clone()
+
+
+def answers(method: Method, checks: Sequence[Check], shown: Sequence[Trial]) -> Mapping[Question, Reconstruction]:
+    """What a study would hand back: every distinct question answered once."""
+    asked = {question: observation for check in checks for question, observation in check.ask(shown).items()}
+    return {question: Reconstruction(method(question, seen), ended="tested") for question, seen in asked.items()}
