@@ -101,7 +101,7 @@ def main() -> None:
         options.out,
         "The cost of posterior draws",
         [*table(header, rows), *remarks(facts)],
-        command="python benchmarks/draws.py",
+        command=f"python benchmarks/draws.py --clips {len(trials)}",
     )
 
 
