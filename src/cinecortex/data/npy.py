@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ import numpy as np
 from cinecortex.data.faults import Fault
 
 AGAIN = "copy or export it again"
+_PARSING = threading.Lock()
+"""A header is a Python literal, and Python 3.11 may fail with a SystemError when threads parse literals at once."""
 
 
 class Header(NamedTuple):
@@ -19,6 +22,8 @@ class Header(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fortran_order: bool
+    begin: int
 
 
 def read_header(path: Path) -> Header:
@@ -34,7 +39,8 @@ def read_header(path: Path) -> Header:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
+            with _PARSING:
+                shape, fortran_order, dtype = read(file)
             begin = file.tell()
     except FileNotFoundError:
         raise Fault(path, "is missing", "copy it from where the recording came from") from None
@@ -45,7 +51,7 @@ def read_header(path: Path) -> Header:
     wanted = begin + math.prod(shape) * dtype.itemsize
     if size < wanted:
         raise Fault(path, f"is truncated ({size} of {wanted} bytes)", AGAIN)
-    return Header(shape, dtype)
+    return Header(shape, dtype, fortran_order, begin)
 
 
 def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
@@ -54,12 +60,16 @@ def read_array(path: Path, *, mapped: bool = False) -> np.ndarray:
     Raises:
         BadData: as ``read_header``.
     """
-    read_header(path)
+    header = read_header(path)
+    if not math.prod(header.shape):
+        return np.zeros(header.shape, header.dtype)  # of nothing, no map can be made
+    order = "F" if header.fortran_order else "C"
     try:
-        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array = np.memmap(path, header.dtype, "r", offset=header.begin, shape=header.shape, order=order)  # type: ignore[call-overload]
     except (ValueError, EOFError, OSError) as error:
         raise Fault(path, "is not a readable NumPy .npy array", AGAIN) from error
-    return array
+    found: np.ndarray = array if mapped else np.array(array)
+    return found
 
 
 def is_number(dtype: np.dtype[Any]) -> bool:

@@ -174,7 +174,7 @@ def _check_headers(readers: Mapping[int, Reader], neurons: int) -> tuple[int, in
     frame_size: tuple[int, int] | None = None
     for reader in readers.values():
         for file in reader.files():
-            shape, dtype = read_header(file)
+            shape, dtype, *_ = read_header(file)
             if dtype.kind not in "uif":
                 raise Fault(file, f"holds values of type {dtype}", "save it as real numbers")
             if file == reader.response_file and len(shape) in (1, 2) and shape[0] != neurons:
