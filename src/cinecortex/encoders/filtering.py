@@ -42,8 +42,10 @@ def filter_in_time(signals: Signals, kernels: Kernels, *, future: int = 0) -> Fi
 def filter_by_matrix(signals: Signals, matrices: Float[Tensor, "group output filter neuron time time"]) -> Filtered:
     """The same by the matrices of `filter_matrices`: the faster way for many short signals and kernels that stay."""
     groups, outputs, filters = matrices.shape[:3]
+    # Unbound and not indexed: the derivative of an index is a tensor of zeros as large as all signals, each time.
+    parts = [group.unbind() for group in signals.unbind()]
     products = [
-        _sum([torch.bmm(signals[group, f], matrices[group, output, f]) for f in range(filters)])
+        _sum([torch.bmm(parts[group][f], matrices[group, output, f]) for f in range(filters)])
         for group in range(groups)
         for output in range(outputs)
     ]

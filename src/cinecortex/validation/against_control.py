@@ -9,7 +9,8 @@ from typing import Any
 from cinecortex.finding import Finding
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
-from cinecortex.validation.check import Answers, answered
+from cinecortex.validation.check import Answers, Asked, Question, answered
+from cinecortex.validation.controls import Control
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.verdicts import LEVEL, against_zero, decide, independent_units, rule
 
@@ -46,6 +47,15 @@ class AgainstControl:
     def rule(self) -> str:
         """The rule in words."""
         return f"Movie correlation, intact minus {self.control.replace('_', ' ')}: {rule(self.threshold)}."
+
+    def ask(self, trials: Sequence[Trial], change: Control) -> Asked:
+        """Every trial as it is and changed, each with a stream of its own."""
+        asked = {}
+        for trial in trials:
+            intact, stream = trial.observe(), self.seed / trial.session_id / trial.trial_id
+            asked[Question.of(trial)] = intact
+            asked[Question.of(trial, self.control)] = change(intact, stream)
+        return asked
 
     def judge(self, trials: Sequence[Trial], answers: Answers, *, notes: Sequence[str] = ()) -> Finding:
         """Score both answers to every trial against the movie that was shown."""

@@ -12,7 +12,7 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation, Trial
 from cinecortex.tensors import Movie
 
-INTACT = "intact"
+INTACT, JUDGED = "intact", ""
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,19 @@ class Question:
     Attributes:
         session_id, trial_id: The trial it was made from.
         control: What was done to it; ``intact`` when nothing was. Stored movies answer the intact ones.
+        method: Who is asked: empty for the method that is judged, otherwise the name of one that it is held against,
+            such as ``ridge``.
     """
 
     session_id: str
     trial_id: str
     control: str = INTACT
+    method: str = JUDGED
 
     @staticmethod
-    def of(trial: Trial, control: str = INTACT) -> Question:
+    def of(trial: Trial, control: str = INTACT, *, method: str = JUDGED) -> Question:
         """The question about this trial under this control."""
-        return Question(trial.session_id, trial.trial_id, control)
+        return Question(trial.session_id, trial.trial_id, control, method)
 
 
 Asked = Mapping[Question, Observation]
@@ -77,7 +80,7 @@ class Check(Protocol):
         ...
 
 
-def answered(answers: Answers, trial: Trial, control: str = INTACT, *, shown: Movie) -> Movie:
+def answered(answers: Answers, trial: Trial, control: str = INTACT, *, shown: Movie, method: str = JUDGED) -> Movie:
     """The movie that answers the question about a trial under a control.
 
     Args:
@@ -85,12 +88,13 @@ def answered(answers: Answers, trial: Trial, control: str = INTACT, *, shown: Mo
         trial: The trial.
         control: What was done to it.
         shown: The movie of the trial, whose size the answer must have.
+        method: Who was asked.
 
     Raises:
         WrongUse: there is no answer, or it has another size than what was shown.
     """
-    question = Question.of(trial, control)
-    where = f"trial {trial.trial_id} of session {trial.session_id} ({control})"
+    question = Question.of(trial, control, method=method)
+    where = f"trial {trial.trial_id} of session {trial.session_id} ({control}{f', {method}' if method else ''})"
     if question not in answers:
         raise WrongUse(f"{where} has no reconstruction; invert everything the check asks for, or leave the check out.")
     movie = answers[question].movie

@@ -116,7 +116,7 @@ def behavior_swapped(observation: Observation, seed: Seed, *, other: Observation
             f"behavior with channels {list(observation.behavior_channels)} cannot be swapped for one with "
             f"{list(other.behavior_channels)}; take both trials from one recording."
         )
-    return replace(observation, behavior=_at_length(other.behavior, observation.frames))
+    return replace(observation, behavior=at_length(other.behavior, observation.frames))
 
 
 def neurons_halved(observation: Observation, seed: Seed) -> tuple[Observation, Observation]:
@@ -202,7 +202,7 @@ def response_noise(observation: Observation, seed: Seed, *, share: float) -> Obs
     return replace(observation, response=rows.T.contiguous())
 
 
-def _at_length(behavior: Behavior, frames: int) -> Float[Tensor, "frame channel"]:
+def at_length(behavior: Behavior, frames: int) -> Float[Tensor, "frame channel"]:
     """The behavior from its start, back and forth as often as it takes."""
     there_and_back = torch.cat([behavior, behavior[1:-1].flip(0)])
     return there_and_back[torch.arange(frames, device=behavior.device) % len(there_and_back)]

@@ -11,7 +11,7 @@ from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation import controls
 from cinecortex.validation.against_control import LEAST_GAIN, AgainstControl
-from cinecortex.validation.check import Answers, Asked, Question
+from cinecortex.validation.check import Answers, Asked
 from cinecortex.validation.scoring import Scoring
 
 
@@ -42,12 +42,7 @@ class NeuronsShuffled:
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
         """Every trial as it is, and with its neurons shuffled."""
-        asked = {}
-        for trial in trials:
-            intact, stream = trial.observe(), self.seed / self.id / trial.session_id / trial.trial_id
-            asked[Question.of(trial)] = intact
-            asked[Question.of(trial, self._comparison.control)] = controls.neurons_shuffled(intact, stream)
-        return asked
+        return self._comparison.ask(trials, controls.neurons_shuffled)
 
     def judge(self, trials: Sequence[Trial], answers: Answers) -> Finding:
         """Intact against shuffled."""

@@ -11,7 +11,7 @@ from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation import controls
 from cinecortex.validation.against_control import LEAST_GAIN, AgainstControl
-from cinecortex.validation.check import Answers, Asked, Question
+from cinecortex.validation.check import Answers, Asked
 from cinecortex.validation.scoring import Scoring
 
 
@@ -42,12 +42,7 @@ class NoNeurons:
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
         """Every trial as it is, and without neurons."""
-        asked = {}
-        for trial in trials:
-            intact = trial.observe()
-            asked[Question.of(trial)] = intact
-            asked[Question.of(trial, self._comparison.control)] = controls.no_neurons(intact, self.seed)
-        return asked
+        return self._comparison.ask(trials, controls.no_neurons)
 
     def judge(self, trials: Sequence[Trial], answers: Answers) -> Finding:
         """Intact against the floor."""
