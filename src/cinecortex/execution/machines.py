@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
 
 from cinecortex.errors import WrongUse
+from cinecortex.execution.slurm import ONE_THREAD, Slurm, SlurmTending, slurm_cluster
 
 _ALONE = "127.0.0.1"
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _CONNECT_SECONDS = 10
+_WORKER_SECONDS = 60
 _CONFIG = {
     # A task that takes its worker down three times more than once is a task that takes workers down.
     "distributed.scheduler.allowed-failures": 3,
@@ -35,44 +36,11 @@ _CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.profile.enabled": False,
+    # A worker that is gone this long is replaced, where it was Slurm that took it away.
+    "distributed.deploy.lost-worker-timeout": "5s",
     # The function is sent once, however large the encoder in it is.
     "distributed.admin.large-graph-warning-threshold": "1 TiB",
 }
-
-
-@dataclass(frozen=True)
-class Slurm:
-    """Jobs to ask Slurm for; every core of a job is one worker process with one thread.
-
-    The scheduler runs in this process and listens on `interface`, where the jobs must reach it.
-
-    Attributes:
-        jobs: How many.
-        cores: Cores of each.
-        memory: Memory of each, such as ``8 GB``.
-        interface: Network interface that connects this machine with the nodes, such as ``eth0`` or ``ib0``.
-        walltime: Time after which Slurm ends a job, ``HH:MM:SS``.
-        partition: Slurm's partition; None for its default.
-        account: Whose account is charged; None for the default.
-        directives: Further lines for ``#SBATCH``, such as ``--gres=gpu:1``.
-        prologue: Lines of shell to run before the worker, such as ``module load python``.
-        log_folder: Where jobs write what they say, on a disk that the nodes share; None for Slurm's default.
-    """
-
-    jobs: int
-    cores: int
-    memory: str
-    interface: str
-    walltime: str = "01:00:00"
-    partition: str | None = None
-    account: str | None = None
-    directives: tuple[str, ...] = ()
-    prologue: tuple[str, ...] = ()
-    log_folder: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.jobs < 1 or self.cores < 1:
-            raise WrongUse(f"Slurm is asked for {self.jobs} jobs of {self.cores} cores; ask for one or more of each.")
 
 
 @dataclass(frozen=True)
@@ -137,23 +105,50 @@ def connected(machines: Machines) -> Iterator[Client]:
             return
         if machines.slurm is not None:
             cluster = stack.enter_context(slurm_cluster(machines.slurm))
-            cluster.scale(jobs=machines.slurm.jobs)
         else:
             folder = tempfile.TemporaryDirectory(prefix="cinecortex-workers-", ignore_cleanup_errors=True)
             cluster = stack.enter_context(_local(machines, stack.enter_context(folder)))
         yield stack.enter_context(Client(cluster, set_as_default=False))
 
 
+def tending(machines: Machines, client: Client) -> Callable[[], None]:
+    """What must be done now and then while tasks run; it raises `CinecortexError` when no worker will come any more."""
+    if machines.slurm is not None:
+        return SlurmTending(machines.slurm, client.cluster)
+    return lambda: None
+
+
 def _existing(address: str) -> Client:
     try:
-        return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise WrongUse(f"no Dask scheduler answers at {address}; start one, or correct the address.") from error
+    try:
+        _refuse_strangers(client, address)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _refuse_strangers(client: Client, address: str) -> None:
+    """A worker that cannot read what it is sent would be lost in silence, and the next one after it."""
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+    except TimeoutError as error:
+        raise WrongUse(
+            f"the cluster at {address} has no worker; start some with `dask worker {address} --nthreads 1`."
+        ) from error
+    ours = version("cinecortex")
+    for worker, theirs in client.run(version, "cinecortex", on_error="return").items():
+        if theirs != ours:
+            has = f"has cinecortex {theirs}" if isinstance(theirs, str) else "has no cinecortex"
+            raise WrongUse(f"the worker {worker} {has}; install version {ours}, which this is, on all of them.")
 
 
 def _local(machines: Machines, folder: str) -> LocalCluster:
     processes = machines.workers is not None
-    own: dict[str, Any] = {"env": _ONE_THREAD} if processes else {}
+    own: dict[str, Any] = {"env": ONE_THREAD} if processes else {}
     # Given no address, the status pages of an in-process cluster listen on every interface, dashboard or not.
     pages = f"{_ALONE}:0"
     return LocalCluster(
@@ -168,34 +163,4 @@ def _local(machines: Machines, folder: str) -> LocalCluster:
         local_directory=folder,
         silence_logs=logging.CRITICAL,  # whatever fails is told as a value, in one sentence
         **own,
-    )
-
-
-def slurm_cluster(slurm: Slurm) -> Any:
-    """A cluster that asks Slurm for its workers; it has none until it is scaled.
-
-    Raises:
-        WrongUse: dask-jobqueue is not installed, or there is no Slurm here.
-    """
-    try:
-        from dask_jobqueue.slurm import SLURMCluster
-    except ImportError as error:
-        raise WrongUse("Slurm needs dask-jobqueue; install cinecortex[slurm].") from error
-    if shutil.which("sbatch") is None:
-        raise WrongUse("there is no sbatch on the path; run this where Slurm jobs can be submitted.")
-    return SLURMCluster(
-        cores=slurm.cores,
-        processes=slurm.cores,
-        memory=slurm.memory,
-        walltime=slurm.walltime,
-        queue=slurm.partition,
-        account=slurm.account,
-        interface=slurm.interface,
-        job_name="cinecortex",
-        job_extra_directives=list(slurm.directives),
-        job_script_prologue=[*(f"export {name}={count}" for name, count in _ONE_THREAD.items()), *slurm.prologue],
-        worker_extra_args=["--no-dashboard"],
-        log_directory=slurm.log_folder,
-        scheduler_options={"dashboard": False, "dashboard_address": f"{_ALONE}:0"},
-        silence_logs=logging.CRITICAL,
     )

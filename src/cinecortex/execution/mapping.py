@@ -9,23 +9,27 @@ from __future__ import annotations
 import time
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import torch
-from distributed import CancelledError, Client, Future, KilledWorker, as_completed
+from distributed import CancelledError, Client, Future, KilledWorker, wait
 
 from cinecortex.errors import CinecortexError, WrongUse
-from cinecortex.execution.machines import Machines, connected
+from cinecortex.execution.machines import Machines, connected, tending
 from cinecortex.execution.pace import in_words, seconds_left
+from cinecortex.execution.sealing import forget, opened, opened_once, seal
 from cinecortex.execution.stopping import Stopped, call, stop
 
 T = TypeVar("T")
 R = TypeVar("R")
 Progress = Callable[[int, int, str], None]
+_TEND_SECONDS = 5.0
+_AHEAD = 64
+"""Tasks that are with the scheduler at the least; the others wait here, where they take no more room than they did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +121,14 @@ def map_tasks(
     if not tasks:
         return
     with _one_torch_thread(), connected(machines) as client:
-        group = uuid.uuid4().hex
+        group, tend = uuid.uuid4().hex, _now_and_then(tending(machines, client))
         try:
-            yield from _told(
-                client, _outcomes(client, partial(_carry_out, group), function, tasks), len(tasks), progress
-            )
+            yield from _told(client, _outcomes(client, tend, group, function, tasks), len(tasks), progress)
         except BaseException:
             stop(group)
             raise
+        finally:
+            forget(group)
 
 
 def _told(
@@ -142,37 +146,72 @@ def _told(
 
 
 def _outcomes(
-    client: Client, carry_out: Callable[..., Any], function: Callable[[T], R], tasks: Sequence[Task[T]]
+    client: Client, tend: Callable[[], None], group: str, function: Callable[[T], R], tasks: Sequence[Task[T]]
 ) -> Iterator[Done[R] | Failed]:
-    # A task that returns the function, and no scattered datum: what is lost with its worker can be made again.
-    sent = _submit(client, _itself, function)
-    if sent.exception() is None:
+    sealed = seal(function, "the function of these tasks")
+    # A task that returns it, and no scattered datum: what is lost with its worker can be made again.
+    sent = client.submit(_itself, sealed, pure=False)
+    _wait(client, tend, [sent])
+    if sent.status == "finished":
         # Dask prefers workers that have what a task needs; were it one worker alone, few long tasks would queue there.
         client.replicate([sent])
-    running = {_submit(client, carry_out, sent, task.argument): task for task in tasks}
-    suspected: list[Task[T]] = []
-    for future in as_completed(list(running), loop=client.loop):
-        task = running.pop(future)
-        outcome = _outcome(future, task)
-        if outcome is None:
-            suspected.append(task)
-        else:
-            yield outcome
+    waiting, running, suspected = deque(tasks), dict[Future[Any], Task[T]](), list[Task[T]]()
+    while waiting or running:
+        while waiting and len(running) < max(_AHEAD, 2 * sum(client.nthreads().values())):
+            task = waiting.popleft()
+            running[_submit(client, group, sent, task)] = task
+        for future in _wait(client, tend, list(running)):
+            task = running.pop(future)
+            outcome = _outcome(future, task)
+            if outcome is None:
+                suspected.append(task)
+            else:
+                yield outcome
     # Of the tasks that a dead worker held, Dask suspects all. Alone, one by one, the innocent come to an end.
     for task in suspected:
-        alone = _outcome(_submit(client, carry_out, sent, task.argument), task)
-        yield alone or Failed(
+        future = _submit(client, group, sent, task)
+        _wait(client, tend, [future])
+        yield _outcome(future, task) or Failed(
             task.key,
             task.name,
             "its worker process was killed each time it ran; perhaps memory ran out: give it fewer workers.",
         )
 
 
-def _submit(client: Client, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-    try:
-        return client.submit(function, *arguments, pure=False)
-    except (TypeError, AttributeError, ValueError) as error:
-        raise WrongUse(f"a function or the argument of a task cannot be sent to a worker ({error}).") from error
+def _submit(client: Client, group: str, sent: Future[Any], task: Task[T]) -> Future[Any]:
+    return client.submit(_carry_out, group, sent, seal(task.argument, f"the argument of {task.name}"), pure=False)
+
+
+def _wait(client: Client, tend: Callable[[], None], futures: list[Future[Any]]) -> list[Future[Any]]:
+    """Those that are over, in their order, as soon as there is one."""
+    while True:
+        tend()
+        try:
+            with client.as_current():
+                done = wait(futures, timeout=_TEND_SECONDS, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            continue
+        except CancelledError as error:
+            raise _lost() from error
+        return [future for future in futures if future in done]
+
+
+def _now_and_then(tend: Callable[[], None]) -> Callable[[], None]:
+    last = time.monotonic()
+
+    def if_it_is_time() -> None:
+        nonlocal last
+        if time.monotonic() - last >= _TEND_SECONDS:
+            tend()
+            last = time.monotonic()
+
+    return if_it_is_time
+
+
+def _lost() -> CinecortexError:
+    return CinecortexError(
+        "the connection to the Dask scheduler was lost; see that it runs, and start again: what was finished is kept."
+    )
 
 
 def _outcome(future: Future[Any], task: Task[T]) -> Done[Any] | Failed | None:
@@ -182,10 +221,7 @@ def _outcome(future: Future[Any], task: Task[T]) -> Done[Any] | Failed | None:
     except KilledWorker:
         return None
     except CancelledError as error:
-        raise CinecortexError(
-            "the connection to the Dask scheduler was lost; see that it runs, and start again: what "
-            "was finished is kept."
-        ) from error
+        raise _lost() from error
     except Exception as error:  # of Dask itself: what was sent cannot be read there, or the answer cannot be sent
         return Failed(task.key, task.name, _why(error), _traceback(error))
     if isinstance(answer, Broken):
@@ -209,14 +245,15 @@ class Broken:
     details: str
 
 
-def _itself(function: Callable[[T], R]) -> Callable[[T], R]:
-    return function
+def _itself(sealed: bytes) -> bytes:
+    return sealed
 
 
-def _carry_out(group: str, function: Callable[[T], R], argument: T) -> Answered | Broken:
+def _carry_out(group: str, sealed_function: bytes, sealed_argument: bytes) -> Answered | Broken:
     torch.set_num_threads(1)
     began = time.perf_counter()
     try:
+        function, argument = opened_once(group, sealed_function), opened(sealed_argument)
         value = call(group, function, argument)
     except (Exception, SystemExit) as error:  # an exit would end the worker, and be taken for a crash
         return Broken(_why(error), _traceback(error))
