@@ -38,7 +38,7 @@ $(VENV)/run.stamp: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,nwb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev,nwb,slurm]'
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/run.stamp

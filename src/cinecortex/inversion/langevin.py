@@ -64,6 +64,8 @@ class Langevin:
         WrongUse: a default was needed that the encoder does not carry, or chains would be too short to be judged.
     """
 
+    _remembers = ("_fishers",)
+
     def __init__(
         self,
         *,

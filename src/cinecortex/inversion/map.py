@@ -83,6 +83,7 @@ class MAP:
     """
 
     name = "map"
+    _remembers = ("_preconditioners",)
 
     def __init__(
         self,
