@@ -77,13 +77,16 @@ class Pixels(Encoder):
         each: Neurons per pixel.
         scramble: Which pixel belongs to which neuron; in order when None.
         delay: Frames by which rates follow the movie.
+        spread: How much of the rate comes from the next pixel.
     """
 
     kind = "pixels"
 
-    def __init__(self, each: int = 3, *, scramble: Sequence[int] | None = None, delay: int = 0) -> None:
+    def __init__(
+        self, each: int = 3, *, scramble: Sequence[int] | None = None, delay: int = 0, spread: float = 0.0
+    ) -> None:
         super().__init__()
-        self.each, self.delay = each, delay
+        self.each, self.delay, self.spread = each, delay, spread
         self.order = list(scramble) if scramble is not None else list(range(PIXELS))
         self.frame_size, self.frame_rate_hz, self.memory = SIZE, 30.0, delay + 1
         self.settings = {"each": each}
@@ -99,4 +102,6 @@ class Pixels(Encoder):
 
     def forward(self, movies: Movies, behaviors: Behaviors) -> Rates:
         late = torch.cat([movies[:, :1].expand(-1, self.delay, -1, -1), movies], 1)[:, : movies.shape[1]]
-        return self.gain * late.flatten(2)[..., self.order].repeat(1, 1, self.each) + 0.01 * behaviors
+        pixels = late.flatten(2)
+        pixels = torch.lerp(pixels, pixels.roll(1, 2), self.spread)
+        return self.gain * pixels[..., self.order].repeat(1, 1, self.each) + 0.01 * behaviors

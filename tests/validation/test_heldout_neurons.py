@@ -81,7 +81,7 @@ def test_what_all_neurons_share_is_no_movie_and_no_excuse(shared):
     deaf = found(methods.honest, crowds(10, deaf=True, shared=shared))
     whole = deaf.data["response correlation, nothing taken out"]
     assert min(whole["reconstruction, left out"]) > 0.2, "the halves do fluctuate together"
-    assert deaf.verdict != "supported"
+    assert deaf.verdict == "undecided", "the encoder is wrong about these neurons, so it may be wrong about the movie"
     assert found(methods.honest, crowds(10, shared=shared)).verdict == "supported"
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import BadData
+from cinecortex.finding import Finding
 from cinecortex.metrics.correlation import standardised
+from cinecortex.metrics.hierarchical_bootstrap import hierarchical_bootstrap
 from cinecortex.metrics.responses import response_correlation
 from cinecortex.recording import Trial
+from cinecortex.seeds import Seed
 from cinecortex.tensors import Behavior, Heard, Movie, Response
+from cinecortex.validation.verdicts import independent_units
 
 
 def expected(encoder: Encoder, movie: Movie, behavior: Behavior) -> Response:
@@ -60,6 +68,45 @@ def response_score(
     if apart:
         rate, response = _apart(rate, response)
     return float(response_correlation(rate, response, burn_in=0).nanmean())
+
+
+def share_of_true(made: Sequence[float], true: Sequence[float], uniform: Sequence[float]) -> float | None:
+    """Of what rates from the true movies score over those from uniform ones, how much rates from others do.
+
+    Args:
+        made: One score per clip; NaN where there was nothing to predict.
+        true: The same from the true movie.
+        uniform: The same from a uniform movie.
+
+    Returns:
+        Over all clips together; None where the true movies score no more than uniform ones.
+    """
+    rows = [row for row in zip(made, true, uniform, strict=True) if not any(map(math.isnan, row))]
+    attainable = sum(right - floor for _, right, floor in rows)
+    return sum(guess - floor for guess, _, floor in rows) / attainable if attainable > 0 else None
+
+
+def excused(
+    finding: Finding, trials: Sequence[Trial], true: Sequence[float], uniform: Sequence[float], *, seed: Seed
+) -> Finding:
+    """The finding, undecided rather than refuted where the encoder does not know the responses itself.
+
+    An encoder that predicts no more from the true movie than from a uniform one cannot tell whether a reconstruction is
+    right. It never turns a finding into a supported one.
+
+    Args:
+        finding: What was found.
+        trials: The trials that were judged.
+        true: Scores from the true movies, one per trial.
+        uniform: Scores from uniform movies.
+        seed: Stream for the interval of their difference.
+    """
+    gains = [right - floor for right, floor in zip(true, uniform, strict=True)]
+    known = hierarchical_bootstrap(independent_units(trials, gains).sessions, seed=seed / "true movie")
+    if finding.verdict != "refuted" or known.low > 0:
+        return finding
+    note = "The encoder is not known to predict the responses from the true movie, so nothing is refuted by it."
+    return replace(finding, verdict="undecided", notes=f"{note} {finding.notes}")
 
 
 def _apart(rate: Response, response: Response) -> tuple[Response, Response]:

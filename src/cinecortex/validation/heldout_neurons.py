@@ -16,7 +16,7 @@ from cinecortex.tensors import Heard
 from cinecortex.validation.check import Answers, Asked, Question, answered
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.controls import neurons_halved
-from cinecortex.validation.expected import gray, response_score
+from cinecortex.validation.expected import excused, gray, response_score, share_of_true
 from cinecortex.validation.neurons_shuffled import NeuronsShuffled
 from cinecortex.validation.no_neurons import NoNeurons
 from cinecortex.validation.verdicts import rule
@@ -40,7 +40,8 @@ class HeldoutNeurons:
     was shown. From this is taken the better of two controls, the prior-only movie and that of shuffled neurons. What
     the true movie predicts bounds what counts, since fluctuations that the halves share for another reason than the
     movie would let a reconstruction predict more than the truth does. The smallest gain worth claiming is a twentieth
-    of what the true movie gains over a uniform one, so that it is fair to weak encoders and noisy recordings alike.
+    of what the true movie gains over a uniform one, so that it is fair to weak encoders and noisy recordings alike; an
+    encoder that is not known to predict anything from the true movie refutes nothing.
 
     Prediction: a method that reads the movie from the activity gains a good part of what the true movie does; one that
     paints, or knows the clip from behavior, says the same without neurons, and gains nothing.
@@ -94,8 +95,8 @@ class HeldoutNeurons:
             min(made, true) - max(prior, shuffled) - self.share * (true - floor)
             for made, prior, shuffled, true, floor in zip(*(apart[name] for name in SHOWN), strict=True)
         ]
-        share = _share(*(apart[name] for name in ("reconstruction", "true movie", "uniform movie")))
-        return concluded(
+        share = share_of_true(*(apart[name] for name in ("reconstruction", "true movie", "uniform movie")))
+        finding = concluded(
             self,
             trials,
             gains,
@@ -109,17 +110,11 @@ class HeldoutNeurons:
             },
             notes=list(_notes(whole, share)),
         )
+        return excused(finding, trials, apart["true movie"], apart["uniform movie"], seed=self.seed / self.id)
 
     def _used(self, trial: Trial) -> Heard:
         """The half that is reconstructed from; the same for all trials of a session."""
         return neurons_halved(trial.observe(), self.seed / self.id / "halves")[0].heard
-
-
-def _share(made: Sequence[float], true: Sequence[float], floor: Sequence[float]) -> float | None:
-    """Of what the true movie gains over a uniform one, over all clips, how much a reconstruction does."""
-    rows = [row for row in zip(made, true, floor, strict=True) if not any(map(math.isnan, row))]
-    attainable = sum(t - f for _, t, f in rows)
-    return sum(m - f for m, _, f in rows) / attainable if attainable > 0 else None
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -131,9 +126,7 @@ def _notes(whole: dict[str, list[float]], share: float | None) -> Iterator[str]:
     left_out, left_out_true, used, used_true = (_mean(whole[name]) for name in WHOLE)
     if math.isnan(left_out):
         return
-    if share is None:
-        yield "From the true movie the encoder predicts the left-out neurons no better than from a uniform one."
-    else:
+    if share is not None:
         yield f"Left-out neurons are predicted with {share:.0%} of what the true movie gives."
     yield (
         f"With nothing taken out the response correlation is {left_out:.3f} (true movie {left_out_true:.3f}), and that "
