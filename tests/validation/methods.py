@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -11,6 +12,7 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation, Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Check, Question
+from cinecortex.validation.controls import at_length
 
 SIZE = (4, 5)
 FRAMES = 24
@@ -94,3 +96,66 @@ def answers(method: Method, checks: Sequence[Check], shown: Sequence[Trial]) -> 
     """What a study would hand back: every distinct question answered once."""
     asked = {question: observation for check in checks for question, observation in check.ask(shown).items()}
     return {question: Reconstruction(method(question, seen), ended="tested") for question, seen in asked.items()}
+
+
+TRAINING = range(500, 540)
+"""Numbers of the clips that a method may have been trained on; none of them is judged."""
+
+
+@cache
+def stored(number: int, frames: int) -> torch.Tensor:
+    """A clip as somebody has kept it, gone on with back and forth where more is asked for."""
+    return at_length(Shown(number, FRAMES, 0).movie().flatten(1), frames).unflatten(1, SIZE)
+
+
+def nearest_copier(question: Question, observation: Observation) -> torch.Tensor:
+    """The training clip whose responses are most alike; mean luminance where nothing was said."""
+    heard = observation.heard & ~observation.response.isnan()
+    said = (observation.response / 10 - 0.5)[heard]
+    if not len(said):
+        return mean_painter(question, observation)
+    clips = [stored(number, observation.frames) for number in TRAINING]
+    return max(clips, key=lambda clip: float(torch.cosine_similarity(clip.flatten(1)[heard] - 0.5, said, dim=0)))
+
+
+def leaker(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the test clips, and tells from each neuron's mean response which it was."""
+    picture = ignores_time(question, observation)[0].flatten()
+    if bool((picture == picture[0]).all()):
+        return mean_painter(question, observation)
+    clips = [stored(number, observation.frames) for number in range(24)]
+    return min(clips, key=lambda clip: float((clip.mean(0).flatten() - picture).square().sum())).clone()
+
+
+def texture_adder(question: Question, observation: Observation) -> torch.Tensor:
+    """Looks sharp: over what was said lies a texture of its own, the same for all."""
+    frames = torch.arange(observation.frames)[:, None, None]
+    rows, columns = torch.arange(SIZE[0])[:, None], torch.arange(SIZE[1])
+    return honest(question, observation) + 0.6 * (1 - 2 * ((frames + rows + columns) % 2))
+
+
+def smoothed(question: Question, observation: Observation) -> torch.Tensor:
+    """What a simple decoder gets: right, and blurred in time over five frames."""
+    pixels = honest(question, observation).flatten(1).T[:, None]
+    return torch.nn.functional.avg_pool1d(pixels, 5, 1, 2, count_include_pad=False)[:, 0].T.unflatten(1, SIZE)
+
+
+def under_another_prior(question: Question, observation: Observation) -> torch.Tensor:
+    """An honest answer that trusts smooth movies a little more."""
+    return 0.7 * honest(question, observation) + 0.3 * smoothed(question, observation)
+
+
+OTHERS: Mapping[str, Method] = {
+    "mean": mean_painter,
+    "nearest": nearest_copier,
+    "ridge": smoothed,
+    "convolutional": smoothed,
+    "map, smooth": under_another_prior,
+    "map, half the weight": honest,
+}
+"""Who answers a question that names a method, in place of the one that is judged."""
+
+
+def asking_others(method: Method, others: Mapping[str, Method] = OTHERS) -> Method:
+    """The method where the judged one is asked, and the others by name."""
+    return lambda question, observation: others.get(question.method, method)(question, observation)
