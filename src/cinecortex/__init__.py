@@ -60,6 +60,7 @@ _HOMES = {
     "Physiology": "cinecortex.physiology.measure",
     "measure_physiology": "cinecortex.physiology.measure",
     "Seed": "cinecortex.seeds",
+    "validate": "cinecortex.validating.run",
 }
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "load_model",
     "measure_physiology",
     "save_model",
+    "validate",
     "wrap",
 ]
 

@@ -53,6 +53,7 @@ __all__ = [
     "shuffled_neurons",
     "trials_of",
     "unseen_trials",
+    "versions",
 ]
 MASK_THRESHOLD = 0.5
 Progress = Callable[[int, int, str], None]
@@ -218,16 +219,20 @@ def _touches(pair: NearCopy, clips: frozenset[str]) -> bool:
     return pair.first in clips or pair.second in clips
 
 
+def versions() -> dict[str, str]:
+    """Versions of what numbers come from."""
+    return {name: version(name) for name in ("cinecortex", "torch", "numpy", "scipy")}
+
+
 def provenance(model: Model, recording: Recording, *, seed: int, command: str) -> dict[str, str]:
     """Versions, seeds and fingerprints, for a result or a report."""
-    packages = ("cinecortex", "torch", "numpy", "scipy")
     facts = session_facts(model, recording.session_id)
     return {
         "command": command,
         "seed": str(seed),
         "recording": recording.fingerprint,
         "encoder fitted on recording": facts["recording_fingerprint"],
-        "versions": ", ".join(f"{name} {version(name)}" for name in packages),
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {platform.system()}",
     }
 

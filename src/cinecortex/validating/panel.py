@@ -1,0 +1,135 @@
+"""Who answers the questions of the checks: the method that is judged, and those that it is held against."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.checkpoint import Model
+from cinecortex.encoders.packing import Packed
+from cinecortex.errors import WrongUse
+from cinecortex.execution.content import content_of
+from cinecortex.execution.fingerprint import fingerprint
+from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, PriorName, make_inverter
+from cinecortex.reconstruction import Inverter
+from cinecortex.recording import Recording
+from cinecortex.seeds import Seed
+
+OTHER_PRIORS: tuple[PriorName, ...] = ("parametric", "smooth", "flat")
+"""Priors that ``map`` is asked under to see what hangs on its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panelist:
+    """Somebody who answers.
+
+    Attributes:
+        name: Short name, for people.
+        identity: All that its answers depend on beside observation and seed; they are kept under it.
+        make: Makes it; called once, and not at all where every answer is kept.
+        ours: Whether it was fitted to nothing but what the encoder was fitted to.
+    """
+
+    name: str
+    identity: Mapping[str, Any]
+    make: Callable[[], Inverter]
+    ours: bool = False
+
+
+def encoder_fingerprint(encoder: Encoder) -> str:
+    """Digest of all weights and measured numbers of an encoder."""
+    packed = Packed()
+    described = packed.add(encoder, "")
+    return fingerprint({"described": described, "networks": packed.networks, "tensors": packed.tensors})
+
+
+def named(
+    method: str, model: Model, recording: Recording, *, seed: Seed, choices: Choices = DEFAULTS, name: str = ""
+) -> Panelist:
+    """One of our own methods.
+
+    Raises:
+        WrongUse: there is no such method.
+    """
+    if method not in METHODS:
+        raise WrongUse(f"--method {method!r} is unknown; choose one of {', '.join(METHODS)}, or MODULE:OBJECT.")
+    known: Method = method
+    identity: dict[str, Any] = {
+        "method": method,
+        "version": version("cinecortex"),
+        "recording": recording.fingerprint,
+        "choices": {key: getattr(choices, key) for key in ("mask", "behavior", "prior", "draws", "calibrate")},
+    }
+    if method in DECODERS or method == "sample":
+        told = [facts for facts in model.facts.get("fitted", ()) if facts["session_id"] == recording.session_id]
+        identity |= {"fitted": [facts["trials"] for facts in told], "seed": seed}
+    if method not in DECODERS:
+        identity["encoder"] = encoder_fingerprint(model.session(recording.session_id))
+
+    def make() -> Inverter:
+        return make_inverter(known, model, recording, seed=seed, choices=choices)
+
+    return Panelist(name or method, identity, make, ours=True)
+
+
+def other_priors(model: Model, recording: Recording, *, seed: Seed) -> dict[str, Panelist]:
+    """``map`` under other priors than its own."""
+    names = {prior: f"map, {prior} prior" for prior in OTHER_PRIORS}
+    return {
+        name: named("map", model, recording, seed=seed, choices=replace(DEFAULTS, prior=prior), name=name)
+        for prior, name in names.items()
+    }
+
+
+def foreign(spec: str, encoder: Encoder) -> Panelist:
+    """Somebody's own method, by ``module:object``; the module is looked for in the working folder first.
+
+    The object is an inverter, or makes one when it is called with the encoder.
+
+    Raises:
+        WrongUse: there is no such object, or it is no inverter.
+    """
+    module_name, _, attribute = spec.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+        found = getattr(module, attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WrongUse(f"--method {spec}: {error}; name it MODULE:OBJECT, importable from here.") from error
+    finally:
+        sys.path.pop(0)
+    inverter = found if isinstance(found, Inverter) and not isinstance(found, type) else _made(spec, found, encoder)
+    return own(inverter)
+
+
+def own(inverter: Inverter) -> Panelist:
+    """An inverter that a program hands in, known by what it holds and the code it runs.
+
+    Raises:
+        WrongUse: it holds something whose content cannot be known.
+    """
+    return Panelist(inverter.name, {"inverter": content_of(inverter)}, lambda: inverter)
+
+
+def stored() -> Panelist:
+    """Finished movies: they can be asked nothing more."""
+
+    def make() -> Inverter:
+        raise WrongUse("finished movies were handed in, and a check asks for a new inversion; leave that check out.")
+
+    return Panelist("the method that made these movies", {"movies": "handed in"}, make)
+
+
+def _made(spec: str, found: Any, encoder: Encoder) -> Inverter:
+    made = found(encoder) if callable(found) else found
+    if not isinstance(made, Inverter):
+        raise WrongUse(
+            f"--method {spec} is no inverter: it needs a name, and to turn (observation, seed) into a Reconstruction."
+        )
+    return made

@@ -1,0 +1,95 @@
+"""What the checks need beside answers: what the encoder was fitted to, encoders held out from it, repeats, a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from cinecortex import study
+from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.checkpoint import Model, load_model, save_model
+from cinecortex.encoders.linear_start import LinearNonlinearSettings
+from cinecortex.encoders.train import Architecture, Compact, fit_model, kind_of
+from cinecortex.errors import BadData
+from cinecortex.recording import Recording, Trial
+from cinecortex.seeds import Seed
+
+HELD_OUT: tuple[Architecture, ...] = (Compact(), LinearNonlinearSettings())
+"""What is fitted to be held out: of one of them the judged encoder may be another seed, of one another architecture."""
+Progress = Callable[[int, int, str], None]
+
+
+def choose_clips(trials: Sequence[Trial], clips: int, *, seed: Seed) -> tuple[list[Trial], list[Trial]]:
+    """The trials to judge, one for each of so many clips drawn at random, and other trials of clips that repeat.
+
+    Returns:
+        The trials to judge in their own order; and, of up to so many clips that were shown more than once, two
+        presentations each, those of clips that are judged anyway first.
+    """
+    shown: dict[str, list[Trial]] = {}
+    for trial in trials:
+        shown.setdefault(trial.clip_id, []).append(trial)
+    order = torch.randperm(len(shown), generator=seed.torch()).tolist()
+    drawn = {list(shown)[place] for place in order[:clips]}
+    judged = [presentations[0] for clip, presentations in shown.items() if clip in drawn]
+    repeated = [clip for clip, presentations in shown.items() if len(presentations) > 1]
+    repeated.sort(key=lambda clip: clip not in drawn)
+    return judged, [trial for clip in repeated[:clips] for trial in shown[clip][:2]]
+
+
+def fitted_trials(model: Model, recordings: Sequence[Recording]) -> tuple[Trial, ...]:
+    """The trials of these recordings that the model says it was fitted to or selected on."""
+    found = []
+    for facts in model.facts.get("fitted", ()):
+        for recording in recordings:
+            if recording.session_id == facts["session_id"]:
+                ids = {name for role in facts["trials"].values() for name in role}
+                found += [trial for trial in recording.trials if trial.trial_id in ids]
+    return tuple(found)
+
+
+def seen_clips(model: Model) -> frozenset[str]:
+    """Identity of every clip that the model says it saw; none where it says nothing."""
+    return study.seen_clips(model) if "fitted" in model.facts else frozenset()
+
+
+def held_out_encoders(
+    recording: Recording,
+    folder: Path,
+    given: Sequence[Path],
+    *,
+    seed: Seed,
+    tell: Callable[[str], None],
+    progress: Progress,
+) -> Mapping[str, Encoder]:
+    """Encoders of this session that the judged method had nothing to do with.
+
+    Args:
+        recording: The session.
+        folder: Where those that are fitted here are kept.
+        given: Folders of encoders to take instead.
+        seed: Another one than the judged encoder's.
+        tell: Told what is fitted.
+        progress: Told of every epoch.
+    """
+    if given:
+        return {path.name: load_model(path).session(recording.session_id) for path in given}
+    encoders = {}
+    for architecture in HELD_OUT:
+        kind = kind_of(architecture)
+        own = folder / f"{kind}-{seed.root}"
+        if not _is_of(own, recording):
+            tell(f"fitting a {kind} encoder that the method has nothing to do with")
+            save_model(fit_model([recording], architecture, seed=seed / "held out", progress=progress), own)
+        encoders[f"{kind}, fitted anew"] = load_model(own).session(recording.session_id)
+    return encoders
+
+
+def _is_of(folder: Path, recording: Recording) -> bool:
+    try:
+        facts = load_model(folder).facts["fitted"]
+    except BadData:
+        return False
+    return any(told["recording_fingerprint"] == recording.fingerprint for told in facts)

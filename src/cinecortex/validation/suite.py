@@ -1,0 +1,202 @@
+"""The suite: every check in the order of what would sink the claim first, and what is to be said of its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cinecortex.encoders.base import Encoder
+from cinecortex.recording import Trial
+from cinecortex.seeds import Seed
+from cinecortex.validation.animal import Animal
+from cinecortex.validation.baselines import Baselines
+from cinecortex.validation.behavior_only import BehaviorOnly
+from cinecortex.validation.check import Check
+from cinecortex.validation.generalisation_clips import GeneralisationClips
+from cinecortex.validation.generalisation_families import GeneralisationFamilies
+from cinecortex.validation.heldout_encoder import HeldoutEncoder
+from cinecortex.validation.heldout_neurons import HeldoutNeurons
+from cinecortex.validation.heldout_repeats import HeldoutRepeats
+from cinecortex.validation.identification import Identification
+from cinecortex.validation.leakage_clips import LeakageClips
+from cinecortex.validation.neurons_shuffled import NeuronsShuffled
+from cinecortex.validation.no_neurons import NoNeurons
+from cinecortex.validation.phase_randomised_check import PhaseRandomised
+from cinecortex.validation.prior_sensitivity import PriorSensitivity
+from cinecortex.validation.scoring import Scoring
+from cinecortex.validation.time_shifted import TimeShifted
+from cinecortex.validation.trials_swapped import TrialsSwapped
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What checks may need besides the trials that are judged and the answers to them.
+
+    Attributes:
+        encoder: The encoder of the session, which the method may have inverted.
+        scoring: How an answer is held against a movie.
+        seed: Root of what the checks draw.
+        training: Trials that the encoder was fitted to or selected on, of every session it was fitted to.
+        own_training: Those of the judged session that it was fitted to.
+        seen: Identity of every clip that the encoder says it was fitted to or selected on.
+        held_out: Encoders of the session that the method had nothing to do with, by what they are.
+        animal: Who watches movies that no recording holds.
+        repeats: Further trials, of clips that were shown more than once.
+        baselines: Names of the methods that the judged one is held against.
+        priors: What other priors the method can be asked under, in words, by the name that asks it so.
+    """
+
+    encoder: Encoder
+    scoring: Scoring
+    seed: Seed
+    training: tuple[Trial, ...] = ()
+    own_training: tuple[Trial, ...] = ()
+    seen: frozenset[str] = frozenset()
+    held_out: Mapping[str, Encoder] = field(default_factory=dict)
+    animal: Animal | None = None
+    repeats: tuple[Trial, ...] = ()
+    baselines: tuple[str, ...] = ()
+    priors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A check's place in the suite.
+
+    Attributes:
+        id: Name of the check.
+        make: The check, ready to ask; or, in a clause, what it would need.
+        states: What may be claimed where the answer is yes, as it goes on after "that".
+        sinks: Whether a no sinks the claim that the movie comes from the neurons; otherwise it limits it.
+        quick: Whether it is part of the quick suite.
+        needs_held_out: Whether it needs encoders that the method had nothing to do with.
+    """
+
+    id: str
+    make: Callable[[Subject], Check | str]
+    states: str
+    sinks: bool = False
+    quick: bool = False
+    needs_held_out: bool = False
+
+
+NO_HELD_OUT = "it needs an encoder that the method had nothing to do with"
+NO_TRAINING = "the encoder does not say which trials of this recording it was fitted to"
+
+
+def _leakage_clips(subject: Subject) -> Check | str:
+    return LeakageClips(subject.training, subject.seen)
+
+
+def _no_neurons(subject: Subject) -> Check | str:
+    return NoNeurons(subject.seed, subject.scoring)
+
+
+def _neurons_shuffled(subject: Subject) -> Check | str:
+    return NeuronsShuffled(subject.seed, subject.scoring)
+
+
+def _time_shifted(subject: Subject) -> Check | str:
+    return TimeShifted(subject.encoder.memory, subject.seed, subject.scoring)
+
+
+def _trials_swapped(subject: Subject) -> Check | str:
+    return TrialsSwapped(subject.seed, subject.scoring)
+
+
+def _phase_randomised(subject: Subject) -> Check | str:
+    return PhaseRandomised(subject.seed, subject.scoring)
+
+
+def _behavior_only(subject: Subject) -> Check | str:
+    return BehaviorOnly(subject.own_training, subject.seed, subject.scoring)
+
+
+def _identification(subject: Subject) -> Check | str:
+    return Identification(subject.seed, subject.scoring)
+
+
+def _heldout_neurons(subject: Subject) -> Check | str:
+    return HeldoutNeurons(subject.encoder, subject.seed)
+
+
+def _heldout_encoder(subject: Subject) -> Check | str:
+    return HeldoutEncoder(subject.held_out, subject.seed) if subject.held_out else NO_HELD_OUT
+
+
+def _heldout_repeats(subject: Subject) -> Check | str:
+    return HeldoutRepeats(subject.seed, subject.repeats, subject.scoring)
+
+
+def _generalisation_clips(subject: Subject) -> Check | str:
+    if not subject.own_training:
+        return NO_TRAINING
+    return GeneralisationClips(subject.own_training, subject.seed, subject.scoring)
+
+
+def _generalisation_families(subject: Subject) -> Check | str:
+    if subject.animal is None:
+        return NO_HELD_OUT
+    return GeneralisationFamilies(subject.animal, subject.seed, subject.scoring)
+
+
+def _baselines(subject: Subject) -> Check | str:
+    return Baselines(subject.seed, subject.scoring, subject.baselines) if subject.baselines else NO_TRAINING
+
+
+def _prior_sensitivity(subject: Subject) -> Check | str:
+    if not subject.priors:
+        return "only map can be asked under other priors"
+    return PriorSensitivity(subject.priors, subject.seed, subject.scoring)
+
+
+SUITE: tuple[Entry, ...] = (
+    Entry(LeakageClips.id, _leakage_clips, "no test clip was in training", sinks=True, quick=True),
+    Entry(NoNeurons.id, _no_neurons, "it shows more than the method paints without any neuron", sinks=True, quick=True),
+    Entry(NeuronsShuffled.id, _neurons_shuffled, "it matters which neuron said what", sinks=True, quick=True),
+    Entry(TimeShifted.id, _time_shifted, "it follows the activity in time", sinks=True),
+    Entry(TrialsSwapped.id, _trials_swapped, "it follows the activity and not the trial", sinks=True, quick=True),
+    Entry(PhaseRandomised.id, _phase_randomised, "it rests on more than spectra and correlations", sinks=True),
+    Entry(BehaviorOnly.id, _behavior_only, "it comes from the neurons and not from behavior", sinks=True),
+    Entry(Identification.id, _identification, "it can be told from it which clip was shown", sinks=True, quick=True),
+    Entry(HeldoutNeurons.id, _heldout_neurons, "it predicts neurons that it was not made from", sinks=True),
+    Entry(
+        HeldoutEncoder.id,
+        _heldout_encoder,
+        "encoders that were not inverted recognise the responses in it",
+        needs_held_out=True,
+    ),
+    Entry(HeldoutRepeats.id, _heldout_repeats, "reconstructions of several presentations agree"),
+    Entry(GeneralisationClips.id, _generalisation_clips, "it holds for clips that were not in training", sinks=True),
+    Entry(
+        GeneralisationFamilies.id,
+        _generalisation_families,
+        "it holds for other kinds of movies than were in training",
+        needs_held_out=True,
+    ),
+    Entry(Baselines.id, _baselines, "it is better than a simple decoder", quick=True),
+    Entry(PriorSensitivity.id, _prior_sensitivity, "it does not hang on the prior that was chosen"),
+)
+"""From what would sink the claim to what refines it."""
+
+
+def entries(names: Sequence[str] | None = None, *, quick: bool = False) -> tuple[Entry, ...]:
+    """The entries of these names (or of a whole group, such as ``controls``), in the order of the suite.
+
+    Args:
+        names: None for all.
+        quick: Only those of the quick suite, where no name is given.
+
+    Raises:
+        KeyError: a name is neither of a check nor of a group.
+    """
+    if names is None:
+        return tuple(entry for entry in SUITE if entry.quick or not quick)
+    for name in names:
+        if not any(_named(entry, name) for entry in SUITE):
+            raise KeyError(name)
+    return tuple(entry for entry in SUITE if any(_named(entry, name) for name in names))
+
+
+def _named(entry: Entry, name: str) -> bool:
+    return name in (entry.id, entry.id.split(".")[0])

@@ -1,0 +1,100 @@
+"""What may be claimed and what may not, in one paragraph of plain words, from all findings together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cinecortex.finding import Finding, Verdict
+from cinecortex.metrics.holm import holm
+from cinecortex.validation.suite import Entry
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The verdict on a method.
+
+    Attributes:
+        verdict: ``refuted`` where a check that sinks the claim was, ``supported`` where all of them were supported.
+        sentence: What may and what may not be claimed.
+    """
+
+    verdict: Verdict
+    sentence: str
+
+
+def corrected(findings: Sequence[Finding], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
+    """The findings with their p-values corrected for the number of questions (Holm 1979, Scand J Stat 6:65).
+
+    A claim that is supported alone, and not when it is one among so many, is undecided. Refutations rest on intervals
+    and stay.
+    """
+    adjusted = holm({finding.id: finding.p for finding in findings if finding.p is not None})
+    found = []
+    for finding in findings:
+        if finding.id not in adjusted:
+            found.append(finding)
+            continue
+        p = adjusted[finding.id]
+        judged = replace(finding, data={**finding.data, "p_holm": p, "questions": len(adjusted)})
+        if finding.verdict == "supported" and p > alpha:
+            note = (
+                f"Supported by its own interval, but among {len(adjusted)} questions a p of {finding.p:.3g} is to be "
+                f"expected by chance (Holm: {p:.2g}); more clips would decide."
+            )
+            judged = replace(judged, verdict="undecided", notes=" ".join(filter(None, (note, finding.notes))))
+        found.append(judged)
+    return tuple(found)
+
+
+def summarise(
+    findings: Sequence[Finding], entries: Sequence[Entry], *, method: str, clips: int, missing: Mapping[str, str]
+) -> Summary:
+    """One verdict and one paragraph.
+
+    Args:
+        findings: What was found, corrected.
+        entries: The checks that were to be asked.
+        method: Who was judged.
+        clips: On how many clips.
+        missing: Why a check was not asked, by its id.
+    """
+    verdicts = {finding.id: finding.verdict for finding in findings}
+    by: dict[str, list[Entry]] = {"supported": [], "refuted": [], "undecided": []}
+    for entry in entries:
+        by[verdicts.get(entry.id, "undecided")].append(entry)
+    sunk = [entry for entry in by["refuted"] if entry.sinks]
+    open_questions = [entry for entry in by["undecided"] if entry.sinks]
+    asked = [entry for entry in entries if entry.sinks]
+    on = f"on {clips} clip{'s' * (clips != 1)}"
+    if sunk:
+        verdict: Verdict = "refuted"
+        first = f"It may not be claimed that {method} reads the movie from the neurons ({on}): not {_that(sunk)}."
+    elif open_questions or not asked:
+        verdict = "undecided"
+        first = (
+            f"Whether {method} reads the movie from the neurons is open ({on}): it was not decided "
+            f"{_that(open_questions, word='whether') if asked else 'by any check that was asked'}."
+        )
+    else:
+        verdict = "supported"
+        first = f"{on.capitalize()}, it may be claimed that {method} reads the movie from the neurons: {_that(asked)}."
+    limits = [entry for entry in by["refuted"] if not entry.sinks]
+    rest = [entry for entry in by["undecided"] if not entry.sinks and entry.id not in missing]
+    more = [entry for entry in by["supported"] if not entry.sinks or verdict != "supported"]
+    sentences = [first]
+    if more:
+        sentences.append(f"{'Also' if verdict == 'supported' else 'What holds'}: {_that(more)}.")
+    if limits:
+        sentences.append(f"It may not be claimed {_that(limits)}.")
+    if rest:
+        sentences.append(f"Undecided: {_that(rest, word='whether')}.")
+    if missing:
+        sentences.append(f"Not asked: {'; '.join(f'{name} ({why})' for name, why in missing.items())}.")
+    return Summary(verdict, " ".join(sentences))
+
+
+def _that(entries: Sequence[Entry], *, word: str = "that") -> str:
+    return ", ".join(f"{word} {entry.states}" for entry in entries)
