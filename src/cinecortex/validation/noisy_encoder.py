@@ -46,8 +46,8 @@ class NoisyEncoder:
     def watch(self, movie: Movie, behavior: Behavior, seed: Seed) -> Response:
         """What its neurons do, ``time neuron``, in the unit of the recording; the seed is for their noise."""
         with torch.no_grad(), evaluating(self.encoder):
-            like = {"device": self.encoder.device, "dtype": self.encoder.dtype}
-            expected = self.encoder(movie[None].to(**like), behavior[None].to(**like))[0]
+            seen, told = (one[None].to(self.encoder.device, self.encoder.dtype) for one in (movie, behavior))
+            expected = self.encoder(seen, told)[0]
         rate = expected.cpu().double().numpy()
         return torch.from_numpy(noisy(rate, self.encoder.observation_model, seed)).to(movie)
 
@@ -61,7 +61,8 @@ def noisy(rate: Rate, model: ObservationModel | None, seed: Seed) -> Rate:
         rate = rate * _gain(model.shared_gain, len(rate), (seed / "shared gain").numpy())
     dispersion = model.dispersion.cpu().double().numpy()
     lasting = _coefficient(model.correlation_time.cpu().double().numpy())
-    return dispersion * _gamma_process(rate / dispersion, lasting, (seed / "own noise").numpy())
+    responses: Rate = dispersion * _gamma_process(rate / dispersion, lasting, (seed / "own noise").numpy())
+    return responses
 
 
 def _gain(shared: SharedGain, frames: int, random: np.random.Generator) -> Rate:
