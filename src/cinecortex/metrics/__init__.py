@@ -3,6 +3,7 @@
 Pure functions on tensors, on any device: no files, no figures, no randomness but the seed handed in.
 """
 
+from cinecortex.metrics.bands import band_agreement
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
 from cinecortex.metrics.calibration import Calibration, calibration
 from cinecortex.metrics.equivalence import Equivalence, equivalence
@@ -38,6 +39,7 @@ __all__ = [
     "MaskScore",
     "Permutation",
     "average_correlation",
+    "band_agreement",
     "bootstrap_mean",
     "calibration",
     "correlation_time",

@@ -38,7 +38,8 @@ class PriorSensitivity:
     where its agreement reaches the same threshold, and follows the prior elsewhere.
 
     A uniform answer shows nothing that could stay, and agrees at 0. Priors are handed in that a careful user might have
-    taken; a flat one, under which an inversion fits noise, tells how much noise there is and not how much prior.
+    taken. A flat one is none of them: under it an inversion fits noise, and what differs is noise and not prior (on the
+    demo's mouse `map` agreed at 0.12 to 0.18 with itself under a flat prior, at 0.78 or more under every other).
 
     Attributes:
         priors: What each prior is, in words, by the name of the method that is asked.
