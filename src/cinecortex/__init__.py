@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cinecortex.inversion.smooth import Smooth
     from cinecortex.physiology.measure import Physiology, measure_physiology
     from cinecortex.seeds import Seed
+    from cinecortex.validating.run import validate
 
 # Resolved on first use, so that `cinecortex --help` does not wait for torch.
 _HOMES = {

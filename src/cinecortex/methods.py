@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from cinecortex.errors import WrongUse
 from cinecortex.inversion import masks
 from cinecortex.inversion.averaged import Averaged
 from cinecortex.inversion.langevin import Langevin
+from cinecortex.inversion.likelihoods import Likelihood, likelihood_of
 from cinecortex.inversion.map import MAP, default_prior
 from cinecortex.inversion.paper import Paper
 from cinecortex.inversion.priors import Flat, Prior, Spectral
@@ -66,6 +67,7 @@ class Choices:
             None for what the encoder's sensitivity says.
         behavior: What the encoder is told of the behavior during inversion by ``map``, ``sample`` and ``paper``.
         prior: Prior of ``map``.
+        prior_weight: How many times as much it counts beside the responses as their measured noise says.
         draws: Draws of ``sample`` in all; those of the chains too where they are kept.
         keep: Whether the answer holds the draws.
         calibrate: Whether ``sample`` fits the width of its intervals, and its contrast, to select clips.
@@ -74,6 +76,7 @@ class Choices:
     mask: Mask | None = None
     behavior: BehaviorGiven = "recorded"
     prior: PriorName = "spectral"
+    prior_weight: float = 1.0
     draws: int = DRAWS
     keep: bool = False
     calibrate: bool = True
@@ -114,7 +117,13 @@ def make_inverter(
         raise WrongUse(f"--behavior {choices.behavior} goes with --method {', '.join(TOLD)}; not with {method}.")
     if method == "map":
         maps = [
-            MAP(encoder=m, prior=prior_of(choices.prior, m), mask=choices.mask, behavior=choices.behavior)
+            MAP(
+                encoder=m,
+                likelihood=_weighed(m, choices.prior_weight),
+                prior=prior_of(choices.prior, m),
+                mask=choices.mask,
+                behavior=choices.behavior,
+            )
             for m in members
         ]
         return maps[0] if len(maps) == 1 else Averaged(maps)
@@ -157,6 +166,14 @@ def prior_of(name: PriorName, encoder: Encoder) -> Prior:
         "flat": lambda: Flat(statistics.mean),
     }
     return priors[name]()
+
+
+def _weighed(encoder: Encoder, prior_weight: float) -> Likelihood | None:
+    """The likelihood of responses that say so many times less; None for the encoder's own."""
+    if prior_weight == 1 or encoder.observation_model is None:
+        return None
+    lasting = encoder.observation_model.correlation_time * prior_weight
+    return likelihood_of(replace(encoder.observation_model, correlation_time=lasting))
 
 
 def mask_of(choice: str, model: Model, recording: Recording) -> Mask | None:

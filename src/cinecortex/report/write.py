@@ -4,13 +4,13 @@ import base64
 import hashlib
 import math
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from jinja2.filters import do_mark_safe
 
-import cinecortex
 from cinecortex.errors import WrongUse
 from cinecortex.metrics import Interval
 from cinecortex.report.encoding import Blob, eight_bit, outline, pack
@@ -69,7 +69,7 @@ def render_page(page: Page) -> str:
         blobs=blobs,
         recording=dict.fromkeys(UNKNOWN_UNLESS_STATED, "unknown") | dict(page.recording),
         shapes=VERDICT_SHAPES,
-        version=cinecortex.__version__,
+        version=version("cinecortex"),
     )
 
 

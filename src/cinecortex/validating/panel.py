@@ -16,13 +16,18 @@ from cinecortex.encoders.packing import Packed
 from cinecortex.errors import WrongUse
 from cinecortex.execution.content import content_of
 from cinecortex.execution.fingerprint import fingerprint
-from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, PriorName, make_inverter
+from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, make_inverter
 from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording
 from cinecortex.seeds import Seed
 
-OTHER_PRIORS: tuple[PriorName, ...] = ("parametric", "smooth", "flat")
-"""Priors that ``map`` is asked under to see what hangs on its own."""
+OTHER_PRIORS: Mapping[str, Choices] = {
+    "map, power-law prior": replace(DEFAULTS, prior="parametric"),
+    "map, smooth prior": replace(DEFAULTS, prior="smooth"),
+    "map, prior weighed four times": replace(DEFAULTS, prior_weight=4.0),
+    "map, prior weighed a quarter": replace(DEFAULTS, prior_weight=0.25),
+}
+"""What a careful user might have chosen instead; ``map`` is asked so to see what hangs on its own prior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,9 @@ def named(
         "method": method,
         "version": version("cinecortex"),
         "recording": recording.fingerprint,
-        "choices": {key: getattr(choices, key) for key in ("mask", "behavior", "prior", "draws", "calibrate")},
+        "choices": {
+            key: getattr(choices, key) for key in ("mask", "behavior", "prior", "prior_weight", "draws", "calibrate")
+        },
     }
     if method in DECODERS or method == "sample":
         told = [facts for facts in model.facts.get("fitted", ()) if facts["session_id"] == recording.session_id]
@@ -80,10 +87,9 @@ def named(
 
 def other_priors(model: Model, recording: Recording, *, seed: Seed) -> dict[str, Panelist]:
     """``map`` under other priors than its own."""
-    names = {prior: f"map, {prior} prior" for prior in OTHER_PRIORS}
     return {
-        name: named("map", model, recording, seed=seed, choices=replace(DEFAULTS, prior=prior), name=name)
-        for prior, name in names.items()
+        name: named("map", model, recording, seed=seed, choices=choices, name=name)
+        for name, choices in OTHER_PRIORS.items()
     }
 
 

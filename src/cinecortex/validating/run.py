@@ -198,13 +198,14 @@ class _Run:
             # Nobody knows what somebody else's method has seen: all that it could have been fitted to.
             training = tuple(dict.fromkeys((*training, *recording.tier("train"))))
         told = [facts for facts in self.model.facts.get("fitted", ()) if facts["session_id"] == recording.session_id]
-        ids = {name for facts in told for name in facts["trials"]["train"]}
+        roles = {role: {name for facts in told for name in facts["trials"][role]} for role in ("train", "select")}
         return Subject(
             encoder=self.encoder,
             scoring=Scoring(mask=self.mask),
             seed=self.seed,
             training=training,
-            own_training=tuple(trial for trial in recording.trials if trial.trial_id in ids),
+            own_training=tuple(trial for trial in recording.trials if trial.trial_id in roles["train"]),
+            own_select=tuple(trial for trial in recording.trials if trial.trial_id in roles["select"]),
             seen=seen_clips(self.model),
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,

@@ -18,9 +18,17 @@ from cinecortex.validation.heldout_encoder import HeldoutEncoder
 from cinecortex.validation.heldout_neurons import HeldoutNeurons
 from cinecortex.validation.heldout_repeats import HeldoutRepeats
 from cinecortex.validation.identification import Identification
+from cinecortex.validation.leakage_alignment import LeakageAlignment
 from cinecortex.validation.leakage_clips import LeakageClips
 from cinecortex.validation.neurons_shuffled import NeuronsShuffled
 from cinecortex.validation.no_neurons import NoNeurons
+from cinecortex.validation.perturbation_contrast import Contrast
+from cinecortex.validation.perturbation_luminance import Luminance
+from cinecortex.validation.perturbation_noise import Noise
+from cinecortex.validation.perturbation_polarity import Polarity
+from cinecortex.validation.perturbation_reversal import Reversal
+from cinecortex.validation.perturbation_scramble import Scramble
+from cinecortex.validation.perturbation_semantics import Semantics
 from cinecortex.validation.phase_randomised_check import PhaseRandomised
 from cinecortex.validation.prior_sensitivity import PriorSensitivity
 from cinecortex.validation.scoring import Scoring
@@ -38,6 +46,7 @@ class Subject:
         seed: Root of what the checks draw.
         training: Trials that the encoder was fitted to or selected on, of every session it was fitted to.
         own_training: Those of the judged session that it was fitted to.
+        own_select: Those of the judged session that it was selected on.
         seen: Identity of every clip that the encoder says it was fitted to or selected on.
         held_out: Encoders of the session that the method had nothing to do with, by what they are.
         animal: Who watches movies that no recording holds.
@@ -51,6 +60,7 @@ class Subject:
     seed: Seed
     training: tuple[Trial, ...] = ()
     own_training: tuple[Trial, ...] = ()
+    own_select: tuple[Trial, ...] = ()
     seen: frozenset[str] = frozenset()
     held_out: Mapping[str, Encoder] = field(default_factory=dict)
     animal: Animal | None = None
@@ -86,6 +96,10 @@ NO_TRAINING = "the encoder does not say which trials of this recording it was fi
 
 def _leakage_clips(subject: Subject) -> Check | str:
     return LeakageClips(subject.training, subject.seen)
+
+
+def _leakage_alignment(subject: Subject) -> Check | str:
+    return LeakageAlignment(subject.encoder, subject.own_training, subject.own_select, subject.seed)
 
 
 def _no_neurons(subject: Subject) -> Check | str:
@@ -140,6 +154,34 @@ def _generalisation_families(subject: Subject) -> Check | str:
     return GeneralisationFamilies(subject.animal, subject.seed, subject.scoring)
 
 
+def _scramble(subject: Subject) -> Check | str:
+    return Scramble(subject.encoder.memory, subject.seed, subject.scoring, subject.animal)
+
+
+def _contrast(subject: Subject) -> Check | str:
+    return Contrast(subject.animal, subject.seed, subject.scoring) if subject.animal else NO_HELD_OUT
+
+
+def _polarity(subject: Subject) -> Check | str:
+    return Polarity(subject.animal, subject.seed, subject.scoring) if subject.animal else NO_HELD_OUT
+
+
+def _luminance(subject: Subject) -> Check | str:
+    return Luminance(subject.animal, subject.seed, subject.scoring) if subject.animal else NO_HELD_OUT
+
+
+def _reversal(subject: Subject) -> Check | str:
+    return Reversal(subject.animal, subject.seed, subject.scoring)
+
+
+def _noise(subject: Subject) -> Check | str:
+    return Noise(subject.seed, subject.scoring)
+
+
+def _semantics(subject: Subject) -> Check | str:
+    return Semantics(subject.animal, subject.seed, subject.scoring) if subject.animal else NO_HELD_OUT
+
+
 def _baselines(subject: Subject) -> Check | str:
     return Baselines(subject.seed, subject.scoring, subject.baselines) if subject.baselines else NO_TRAINING
 
@@ -152,6 +194,7 @@ def _prior_sensitivity(subject: Subject) -> Check | str:
 
 SUITE: tuple[Entry, ...] = (
     Entry(LeakageClips.id, _leakage_clips, "no test clip was in training", sinks=True, quick=True),
+    Entry(LeakageAlignment.id, _leakage_alignment, "nothing was adjusted to what is tested", sinks=True),
     Entry(NoNeurons.id, _no_neurons, "it shows more than the method paints without any neuron", sinks=True, quick=True),
     Entry(NeuronsShuffled.id, _neurons_shuffled, "it matters which neuron said what", sinks=True, quick=True),
     Entry(TimeShifted.id, _time_shifted, "it follows the activity in time", sinks=True),
@@ -174,6 +217,13 @@ SUITE: tuple[Entry, ...] = (
         "it holds for other kinds of movies than were in training",
         needs_held_out=True,
     ),
+    Entry(Scramble.id, _scramble, "it follows the order of what the neurons said", needs_held_out=True),
+    Entry(Contrast.id, _contrast, "its contrast follows the contrast that is shown", needs_held_out=True),
+    Entry(Polarity.id, _polarity, "black and white are what they were", needs_held_out=True),
+    Entry(Luminance.id, _luminance, "its brightness follows the brightness shown", needs_held_out=True),
+    Entry(Reversal.id, _reversal, "it runs backwards where time does", needs_held_out=True),
+    Entry(Noise.id, _noise, "it fades as the activity is drowned in noise"),
+    Entry(Semantics.id, _semantics, "it reads pixels and does not paint content", needs_held_out=True),
     Entry(Baselines.id, _baselines, "it is better than a simple decoder", quick=True),
     Entry(PriorSensitivity.id, _prior_sensitivity, "it does not hang on the prior that was chosen"),
 )
