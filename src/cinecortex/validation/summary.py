@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cinecortex.finding import Finding, Verdict
 from cinecortex.metrics.holm import holm
-from cinecortex.validation.suite import Entry
+from cinecortex.validation.suite import SUITE, Entry
 
 ALPHA = 0.05
 
@@ -91,6 +91,9 @@ def summarise(
         sentences.append(f"It may not be claimed {_that(limits)}.")
     if rest:
         sentences.append(f"Undecided: {_that(rest, word='whether')}.")
+    unasked = sum(entry.sinks for entry in SUITE if entry not in entries)
+    if unasked:
+        sentences.append(f"{unasked} more checks could sink the claim and were left out.")
     if missing:
         sentences.append(f"Not asked: {'; '.join(f'{name} ({why})' for name, why in missing.items())}.")
     return Summary(verdict, " ".join(sentences))
