@@ -195,7 +195,7 @@ def test_a_stranger_refutes_nothing(shown):
     assert "refuted" not in {finding.verdict for finding in found.values()}
     reversal = found["reversal"]
     assert (reversal.verdict, reversal.interval[1] < 0.05) == ("undecided", True), "it would be, but for the animal"
-    assert "not much like the recorded one" in reversal.notes
+    assert "not like the recorded one" in reversal.notes
     painted = stranger["contrast"].judge(shown, answers(methods.mean_painter, [stranger["contrast"]], shown))
     assert painted.verdict == "refuted", "who reads neither has nothing to lose"
 
@@ -218,6 +218,7 @@ def test_uniform_clips_are_left_out(name):
     finding = check.judge(mixed, answers(methods.honest, [check], mixed))
     assert (finding.verdict, finding.n) == ("supported", 5)
     assert "left out" in finding.notes
+    json.dumps(finding.to_json(), allow_nan=False)
 
 
 def test_long_trials_are_asked_for_a_stretch():
