@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -308,3 +309,24 @@ def test_noise_takes_away_what_changes_and_leaves_the_picture(shown):
     given = answers(methods.honest, [check], shown)
     plain = [SCORING(given[Question.of(trial, "response_noise 1")].movie, trial.movie) for trial in shown]
     assert min(plain) > 0.25, "the picture that all frames have in common is still read"
+
+
+def test_clips_that_hardly_change_say_nothing_about_noise():
+    class Still:
+        def __init__(self, trial):
+            self.trial, self.behavior, self.clip_id = trial, trial.reader.behavior, trial.reader.clip_id
+
+        def movie(self):
+            movie = self.trial.reader.movie()
+            return 0.2 * movie + 0.8 * movie.mean(0)
+
+        def response(self):
+            return 10 * self.movie().flatten(1)
+
+    clips = trials(6)
+    for trial in clips[:2]:
+        object.__setattr__(trial, "reader", Still(replace(trial)))
+    check = IN_SILICO["noise"]
+    finding = check.judge(clips, answers(methods.honest, [check], clips))
+    assert finding.n == 4
+    assert "Trials left out because their movie hardly changes: 2." in finding.notes
