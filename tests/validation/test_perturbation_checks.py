@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -195,7 +196,7 @@ def test_a_stranger_refutes_nothing(shown):
     assert "refuted" not in {finding.verdict for finding in found.values()}
     reversal = found["reversal"]
     assert (reversal.verdict, reversal.interval[1] < 0.05) == ("undecided", True), "it would be, but for the animal"
-    assert "not much like the recorded one" in reversal.notes
+    assert "not like the recorded one" in reversal.notes
     painted = stranger["contrast"].judge(shown, answers(methods.mean_painter, [stranger["contrast"]], shown))
     assert painted.verdict == "refuted", "who reads neither has nothing to lose"
 
@@ -218,6 +219,7 @@ def test_uniform_clips_are_left_out(name):
     finding = check.judge(mixed, answers(methods.honest, [check], mixed))
     assert (finding.verdict, finding.n) == ("supported", 5)
     assert "left out" in finding.notes
+    json.dumps(finding.to_json(), allow_nan=False)
 
 
 def test_long_trials_are_asked_for_a_stretch():
@@ -307,3 +309,24 @@ def test_noise_takes_away_what_changes_and_leaves_the_picture(shown):
     given = answers(methods.honest, [check], shown)
     plain = [SCORING(given[Question.of(trial, "response_noise 1")].movie, trial.movie) for trial in shown]
     assert min(plain) > 0.25, "the picture that all frames have in common is still read"
+
+
+def test_clips_that_hardly_change_say_nothing_about_noise():
+    class Still:
+        def __init__(self, trial):
+            self.trial, self.behavior, self.clip_id = trial, trial.reader.behavior, trial.reader.clip_id
+
+        def movie(self):
+            movie = self.trial.reader.movie()
+            return 0.2 * movie + 0.8 * movie.mean(0)
+
+        def response(self):
+            return 10 * self.movie().flatten(1)
+
+    clips = trials(6)
+    for trial in clips[:2]:
+        object.__setattr__(trial, "reader", Still(replace(trial)))
+    check = IN_SILICO["noise"]
+    finding = check.judge(clips, answers(methods.honest, [check], clips))
+    assert finding.n == 4
+    assert "Trials left out because their movie hardly changes: 2." in finding.notes

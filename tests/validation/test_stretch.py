@@ -54,23 +54,33 @@ def found(verdict: str) -> Finding:
     return Finding("x", "c.", verdict, "m", 0.1, (0.0, 0.2), 0.95, 6, "clip", "r.", notes="So it is.")
 
 
-def judged(animal: Eye, verdict: str, gain: float) -> Finding:
+def judged(animal: Eye, verdict: str, gain: float, *, recorded: float | None = None) -> Finding:
+    """From answers of this gain, and of another to what was recorded."""
     shown = trials(6)
+    recorded = gain if recorded is None else recorded
     given = {
-        question: Reconstruction(0.5 + gain * (honest(question, observation) - 0.5), ended="tested")
+        question: Reconstruction(
+            0.5 + (gain if "was" in question.trial_id else recorded) * (honest(question, observation) - 0.5),
+            ended="tested",
+        )
         for question, observation in recorded_and_shown(animal, shown, frames=16, seed=SEED).items()
     }
     return unless_unlike(found(verdict), animal, shown, given, scoring=SCORING, frames=16, seed=SEED)
 
 
-def test_only_an_animal_that_can_be_read_refutes():
+def test_only_an_animal_that_is_read_as_the_recording_is_can_bear_witness():
     assert judged(Eye(), "refuted", 1.0).verdict == "refuted"
     unlike = judged(Stranger(), "refuted", 1.0)
     assert unlike.verdict == "undecided"
-    assert unlike.notes.startswith("So it is. The animal is not much like the recorded one")
+    assert unlike.notes.startswith("So it is. The animal in silico is not like the recorded one")
     assert min(unlike.data["as recorded"]) > 0.8 > max(unlike.data["shown to the animal"])
     assert judged(Stranger(), "supported", 1.0).verdict == "supported"
     assert judged(Stranger(), "refuted", 0.0).verdict == "refuted", "who reads neither loses nothing by the animal"
+    assert judged(Eye(), "supported", 1.0).verdict == "supported"
+    noise = judged(Eye(), "supported", 1.0, recorded=0.0)
+    assert noise.verdict == "undecided"
+    assert "The recording itself is not read" in noise.notes
+    assert judged(Eye(), "refuted", 1.0, recorded=0.0).verdict == "refuted"
     assert unless_unlike(found("refuted"), None, [], {}, scoring=SCORING, frames=16, seed=SEED) == found("refuted")
     assert recorded_and_shown(None, trials(2), frames=16, seed=SEED) == {}
 

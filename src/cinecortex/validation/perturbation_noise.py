@@ -17,6 +17,7 @@ from cinecortex.validation.concluded import concluded
 from cinecortex.validation.controls import response_noise
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import STRETCH, first_frames
+from cinecortex.validation.time_shifted import ALIKE
 from cinecortex.validation.verdicts import rule
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -28,8 +29,8 @@ class Noise:
 
     That destroys when things were said, and leaves how active each neuron was on the whole, from which the picture
     that all frames have in common may still be read. Scores are therefore of what changes: each movie and each answer
-    less its mean over time. The verdict is on how much the score falls from no noise to all, by a line through five
-    shares.
+    less its mean over time, and clips that hardly change are left out. The verdict is on how much the score falls from
+    no noise to all, by a line through five shares.
 
     Prediction: an honest score falls all the way to about 0. That of a method that tells the clip by the mean activity
     or by behavior stays where it is, and one that paints has nothing to lose.
@@ -54,8 +55,8 @@ class Noise:
         """The rule in words."""
         return (
             "Fall of the correlation of what changes in time, by a line through the shares of noise "
-            f"{', '.join(f'{share:g}' for share in SHARES)}: {rule(self.threshold)}. Movies that do not "
-            "change are left out."
+            f"{', '.join(f'{share:g}' for share in SHARES)}: {rule(self.threshold)}. Movies that "
+            f"correlate at {ALIKE:g} or more with their mean picture are left out."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
@@ -72,15 +73,16 @@ class Noise:
         for trial in trials:
             stretch = first_frames(trial, self.frames)
             movie = stretch.movie
-            changing = self._changes(movie)
-            given = [self._changes(answered(answers, stretch, name, shown=movie)) for name in map(_name, SHARES)]
-            row = [self.scoring(one, changing) for one in given]
-            if row[0] == row[0]:
-                told.append(trial)
-                scores.append(row)
+            picture = self._picture(movie)
+            # The likeness of a uniform movie to its picture is NaN, which is not below anything.
+            if not self.scoring(picture, movie) < ALIKE:
+                continue
+            given = [answered(answers, stretch, name, shown=movie) for name in map(_name, SHARES)]
+            told.append(trial)
+            scores.append([self.scoring(one - self._picture(one), movie - picture) for one in given])
         falls = [-statistics.linear_regression(SHARES, row).slope for row in scores]
         left_out = len(trials) - len(told)
-        notes = [f"Trials left out because their movie does not change: {left_out}."] if left_out else []
+        notes = [f"Trials left out because their movie hardly changes: {left_out}."] if left_out else []
         if scores:
             course = [statistics.fmean(row[place] for row in scores) for place in range(len(SHARES))]
             notes.append(f"The score of what changes goes from {course[0]:.2f} to {course[-1]:.2f}.")
@@ -96,10 +98,10 @@ class Noise:
             seed = self.seed / name / stretch.session_id / stretch.trial_id
             yield name, response_noise(intact, seed, share=share) if share else intact
 
-    def _changes(self, movie: Movie) -> Movie:
-        """The movie less what all its scored frames have in common."""
+    def _picture(self, movie: Movie) -> Movie:
+        """What all scored frames have in common, on every frame."""
         burn_in = min(self.scoring.burn_in, len(movie) // 2)
-        return movie - movie[burn_in:].mean(0)
+        return movie[burn_in:].mean(0).expand_as(movie)
 
 
 def _name(share: float) -> str:
