@@ -39,7 +39,7 @@ def both(question, observation):
         (honest, 10, "supported", None),
         (methods.behavior_reader, 10, "refuted", SWAPPED),
         (methods.mean_painter, 10, "refuted", None),
-        (both, 10, "refuted", NO_NEURONS),
+        (both, 10, "refuted", SWAPPED),
         (honest, 4, "undecided", None),
         (methods.behavior_reader, 4, "undecided", SWAPPED),
     ],

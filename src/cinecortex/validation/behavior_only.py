@@ -28,8 +28,9 @@ class BehaviorOnly:
 
     1. Neurons unheard, behavior kept: the intact answer must be better. A method that reads behavior, whatever the
        neurons say, is not.
-    2. Neurons kept, behavior of another clip's trial: the answer must be nearer to the clip that the neurons saw than
-       to the one that goes with the behavior. One that knows the clip by the behavior shows the other one.
+    2. Neurons kept, behavior of another clip's trial: the answer must still be better than the one without neurons. A
+       method that knows the clip by the behavior shows the other one, or loses what it knew. One that makes honest use
+       of gaze or running may lose a little.
     3. Responses replaced by what behavior alone predicts of them: the intact answer must be better. Where the neurons
        follow running and pupil only, and the movie happens to go with these, an honest method finds the movie in the
        responses, and finds it as well in what behavior predicts of them. Then it was not seen by the neurons.
@@ -56,9 +57,9 @@ class BehaviorOnly:
     def rule(self) -> str:
         """The rule in words."""
         return (
-            "Movie correlation, the weakest of: intact minus neurons unheard; with another trial's behavior, own clip "
-            f"minus the other; intact minus responses as behavior predicts them: {rule(self.threshold)}. With refuted "
-            "before undecided before supported, the weakest decides."
+            "Movie correlation, the weakest of: intact minus neurons unheard; another trial's behavior minus neurons "
+            f"unheard; intact minus responses as behavior predicts them: {rule(self.threshold)}. With refuted before "
+            "undecided before supported, the weakest decides."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
@@ -104,22 +105,22 @@ class BehaviorOnly:
         return self._conclude(trials, values, {"intact": intact, "control": changed}, f"intact minus {control}")
 
     def _swapped(self, pairs: Sequence[tuple[Trial, Trial]], answers: Answers) -> Finding:
-        own, others = [], []
+        swapped, floor, others = [], [], []
         for trial, other in pairs:
             seen, elsewhere = trial.movie, other.movie
             answer = answered(answers, trial, SWAPPED, shown=seen)
             common = min(len(seen), len(elsewhere))
-            own.append(self.scoring(answer[:common], seen[:common]))
+            swapped.append(self.scoring(answer, seen))
+            floor.append(self.scoring(answered(answers, trial, NO_NEURONS, shown=seen), seen))
             others.append(self.scoring(answer[:common], elsewhere[:common]))
-        values = [a - b for a, b in zip(own, others, strict=True)]
+        values = [a - b for a, b in zip(swapped, floor, strict=True)]
         data = {
             "behavior of": [other.trial_id for _, other in pairs],
-            "against the clip of the responses": own,
+            "control": swapped,
+            "no neurons": floor,
             "against the clip of the behavior": others,
         }
-        return self._conclude(
-            [trial for trial, _ in pairs], values, data, "clip of the responses minus that of the behavior"
-        )
+        return self._conclude([trial for trial, _ in pairs], values, data, f"{SWAPPED} minus {NO_NEURONS}")
 
     def _conclude(self, trials: Sequence[Trial], values: Sequence[float], data: dict[str, Any], what: str) -> Finding:
         comparison = AgainstControl(self.id, self.claim, self.scoring, self.threshold, self.seed / self.id)

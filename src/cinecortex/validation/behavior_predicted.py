@@ -22,7 +22,7 @@ from cinecortex.tensors import Behavior, PerNeuron, Response
 LAGS_S = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0)
 """How long before a response the behavior is looked at, in seconds; a pupil follows what it tells of by a second."""
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Ridge penalties to choose from, per frame, for features of unit variance."""
 
 FARTHEST = 4.0
