@@ -1,10 +1,9 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from skimage.io import imsave
+from tests.in_memory import InMemory
 
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
 from cinecortex.errors import BadData, WrongUse
@@ -16,24 +15,6 @@ from cinecortex.seeds import Seed
 from cinecortex.stimuli.spectrum import MovieStatistics
 
 SCREEN = (10, 24)
-
-
-@dataclass(frozen=True)
-class InMemory:
-    shown: torch.Tensor
-    recorded: torch.Tensor | None
-
-    def movie(self):
-        return self.shown
-
-    def response(self):
-        return self.recorded
-
-    def behavior(self):
-        return torch.zeros(len(self.shown), 0)
-
-    def clip_id(self):
-        return str(hash(self.shown.numpy().tobytes()))
 
 
 def half_seen(left: bool = True) -> LinearNonlinear:
