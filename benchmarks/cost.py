@@ -41,7 +41,7 @@ from cinecortex.recording import Recording, Trial
 from cinecortex.tensors import Mask, Movie
 from cost_figure import draw
 from inversion import fingerprint
-from page import publish, remarks, shown, table
+from page import command_of, publish, remarks, shown, table
 
 EVALUATIONS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160)
 DECODERS: tuple[study.Method, ...] = tuple(
@@ -273,7 +273,7 @@ def main() -> None:
         options.out,
         "Quality against cost",
         [about, "", picture, "", *lines[:-1]],
-        command=f"python benchmarks/cost.py --clips {options.clips} --paper-steps {options.paper_steps}",
+        command=command_of("cost.py", parser, options),
     )
 
 
