@@ -35,7 +35,7 @@ from page import command_of, publish, remarks, shown
 from paper_answers import PUBLISHED_BLUR, best_blur, blurred, correlations
 
 SHUFFLES = 3
-"""A single shuffle of ten clips lands within 0.03 of its mean or so: too coarse for a margin of 0.05."""
+"""A single shuffle of ten clips scatters too much for a margin of 0.05."""
 METRICS = ("frame correlation", "structural similarity", "motion energy correlation")
 
 
