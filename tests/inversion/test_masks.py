@@ -116,6 +116,11 @@ def faulty(folder, name):
         path.write_text("no picture")
     elif name == "objects.npy":
         np.save(path, np.array([{}, None]), allow_pickle=True)
+    elif name == "words.npy":
+        np.save(path, np.full((4, 6), "seen"))
+    elif name == "archive.npy":
+        with path.open("wb") as file:
+            np.savez(file, mask=np.ones((4, 6)))
     elif name == "high.npy":
         np.save(path, np.full((4, 6), 1.5))
     elif name == "nan.npy":
@@ -136,6 +141,8 @@ def faulty(folder, name):
         ("absent.png", "does not exist"),
         ("empty.npy", "not a readable NumPy .npy array"),
         ("objects.npy", "not a readable NumPy .npy array"),
+        ("words.npy", "does not hold a plain array of numbers"),
+        ("archive.npy", "does not hold a plain array of numbers"),
         ("text.png", "not a readable picture"),
         ("high.npy", "runs from 1.5 to 1.5, but a mask runs from 0 to 1"),
         ("nan.npy", "not numbers"),
