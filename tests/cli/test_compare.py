@@ -129,4 +129,5 @@ def test_wrong_use_names_the_nearest_method_and_touches_nothing(run, mice, encod
     (tmp_path / "thesis.tex").write_text("mine")
     ran = run(*words, tmp_path, "--methods", "mean")
     assert (ran.code, ran.out) == (2, "")
+    assert f"{tmp_path} exists and holds something else; choose another folder with --out" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
