@@ -32,7 +32,7 @@ from cinecortex.encoders.evaluation import score_encoder, scored_frames
 from cinecortex.metrics.responses import fraction_of_ceiling, response_correlation
 from cinecortex.recording import Recording, Trial
 from cinecortex.tensors import PerNeuron
-from page import publish, remarks, table
+from page import command_of, publish, remarks, table
 
 REPEATED_TIER = "oracle"
 ALONE, WITHOUT = "the movie alone: mean over presentations", "the movie alone: mean over the other presentations"
@@ -124,7 +124,7 @@ def main() -> None:
             *table(header, rows_of(recording, encoder)),
             *remarks(facts),
         ],
-        command="python benchmarks/ceiling.py",
+        command=command_of("ceiling.py", parser, options),
         about="Means over neurons.",
     )
 

@@ -7,19 +7,19 @@ is scored on its way, after the blur that ends it and after a stronger one; `map
 evaluations, so that each point is an answer that it would have given; decoders need no pass at all. Scores look at the
 movie that was shown, so the best step of `paper` is one that nobody could have chosen: it is the hardest yardstick.
 
-Frame-passes are frames that go through the encoder forward and backward. Every clip of `paper` that is done is kept in
-the folder, so a benchmark that was stopped goes on where it was.
+Frame-passes are frames that go through the encoder forward and backward. What is done is kept in the folder, every
+clip of `paper` and every other method, so a benchmark that was stopped goes on where it was; the page is written anew
+after each mouse.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,67 +34,27 @@ from cinecortex.encoders.checkpoint import Model
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.paper import Paper
 from cinecortex.inversion.sample import Sample
-from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
+from cinecortex.metrics.bootstrap import bootstrap_mean
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording, Trial
 from cinecortex.tensors import Mask, Movie
 from cost_figure import draw
+from curves import Curve, Point, Traced, kept_trace, race
 from inversion import fingerprint
-from page import publish, remarks, shown, table
+from keeping import kept_mask, written
+from page import command_of, publish, remarks, shown, table
 
 EVALUATIONS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160)
 DECODERS: tuple[study.Method, ...] = tuple(
     name for name in study.METHODS if name in ("ridge", "bayesian", "convolutional")
 )
-SAMPLERS: dict[str, Callable[[Encoder], Inverter]] = {
-    "sample, 8 draws": lambda encoder: Sample(encoder=encoder, draws=8),
-    "sample, 32 draws": lambda encoder: Sample(encoder=encoder, draws=32),
-}
-"""By title; their movie is that of `map`, and what they cost besides is the price of the error bars."""
+DRAWS = (8, 32)
+"""Of `sample`: its movie is that of `map`, and what it costs besides is the price of the error bars."""
 
 PUBLISHED_BLUR = (0.5, 0.5, 0.5)
 STRONG_BLUR = (3.0, 2.0, 2.0)
 """In frames and pixels; the best of select clips in benchmarks/inversion.py, on the demo's recording."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """What one clip had cost and scored somewhere on the way of a method."""
-
-    label: int
-    passes: float
-    seconds: float
-    score: float
-
-
-Curve = list[Point]
-"""Of one clip, in the order of cost."""
-
-
-@dataclass(frozen=True, eq=False)
-class Traced:
-    """A method on every clip of one mouse.
-
-    Attributes:
-        method: Its name.
-        curves: One for each clip, all of the same labels.
-        fitting_seconds: What it took once, before the first clip.
-    """
-
-    method: str
-    curves: list[Curve]
-    fitting_seconds: float = 0.0
-
-    def means(self) -> Curve:
-        """Mean over clips."""
-        steps = list(zip(*self.curves, strict=True))
-        return [
-            Point(
-                step[0].label, *(float(np.mean([getattr(p, n) for p in step])) for n in ("passes", "seconds", "score"))
-            )
-            for step in steps
-        ]
 
 
 class Watch:
@@ -126,7 +86,8 @@ def trace_paper(encoder: Encoder, trials: Sequence[Trial], mask: Mask, steps: in
             recipe = Paper(encoders=(encoder,), mask=mask, steps=steps, sigma=0.0)
             recipe.watch = watch = Watch(trial.movie, mask, steps)
             answer = recipe(trial.observe(), SEED)
-            file.write_text(json.dumps({"passes": answer.frame_passes / steps, "rows": watch.rows}))
+            content = json.dumps({"passes": answer.frame_passes / steps, "rows": watch.rows})
+            written(file, lambda unfinished, content=content: unfinished.write_text(content))
             print(f"  paper, trial {trial.trial_id}: {answer.seconds:.0f} s", flush=True)
         found = json.loads(file.read_text())
         rows = [(step, step * found["passes"], *rest) for step, *rest in found["rows"]]
@@ -135,19 +96,18 @@ def trace_paper(encoder: Encoder, trials: Sequence[Trial], mask: Mask, steps: in
     return [Traced("paper", own), Traced("paper, blurred more", strong)]
 
 
-def trace_map(encoder: Encoder, trials: Sequence[Trial], mask: Mask) -> Traced:
+def trace_map(encoder: Encoder, trials: Sequence[Trial]) -> Traced:
     """`map` anew for every number of evaluations; what it computes once for an encoder is made beforehand."""
-    mapped = MAP(encoder=encoder)
+    short = MAP(encoder=encoder)
     began = time.perf_counter()
-    short = copy(mapped)
-    short.evaluations = 1
+    mask = short.mask
     for frames in {len(trial.movie) for trial in trials}:
-        short(next(trial for trial in trials if len(trial.movie) == frames).observe(), SEED)
+        short.inverse_hessian(frames)
     once = time.perf_counter() - began
     # A copy shares the mask and the preconditioner that are kept by now.
     curves = []
     for trial in trials:
-        curve = []
+        curve: Curve = []
         for evaluations in EVALUATIONS:
             if len(curve) > 1 and curve[-1].passes == curve[-2].passes:
                 curve.append(replace(curve[-1], label=evaluations))  # it has converged, and would again
@@ -172,54 +132,43 @@ def trace_once(name: str, make: Callable[[], Inverter], trials: Sequence[Trial],
     began = time.perf_counter()
     inverter = make()
     fitting = time.perf_counter() - began
-    return Traced(name, [[point(inverter, trial, mask)] for trial in trials], fitting)
+    curves = [[point(inverter, trial, mask)] for trial in trials]
+    print(f"  {name}: {np.mean([curve[0].score for curve in curves]):.3f}, made in {fitting:.0f} s", flush=True)
+    return Traced(name, curves, fitting)
 
 
-@dataclass(frozen=True, eq=False)
-class Race:
-    """How many times fewer frame-passes `map` makes until it is as good as `paper` ever gets, clip by clip.
-
-    Attributes:
-        never: Clips on which `map` does not get there; they count as 0 times fewer.
-        to_best: Passes of `paper` at its best step over those of `map`.
-        to_end: Passes of `paper` at full length over those of `map`.
-        seconds: Seconds of `paper` at full length over those of `map`.
-    """
-
-    never: int
-    to_best: Interval
-    to_end: Interval
-    seconds: Interval
-
-
-def race(paper: Traced, mapped: Traced) -> Race:
-    """Compare clip by clip; between its points `map` is taken to be as bad as before."""
-    rows = []
-    for slow, fast in zip(paper.curves, mapped.curves, strict=True):
-        best = max(slow, key=lambda p: p.score)
-        reached = next((p for p in fast if p.score >= best.score), Point(0, math.inf, math.inf, math.nan))
-        rows.append(
-            (best.passes / reached.passes, slow[-1].passes / reached.passes, slow[-1].seconds / reached.seconds)
-        )
-    never = sum(row[0] == 0 for row in rows)
-    return Race(never, *(bootstrap_mean(column, seed=SEED / "race") for column in zip(*rows, strict=True)))
+def sampler(encoder: Encoder, draws: int, trials: Sequence[Trial], mask: Mask) -> Inverter:
+    """`sample`, with what it computes once for an encoder already made: no clip is charged for it."""
+    made = Sample(encoder=encoder, draws=draws, mask=mask)
+    for frames in {len(trial.movie) for trial in trials}:
+        made._maps[0].inverse_hessian(frames)
+    return made
 
 
 def trace_all(recording: Recording, model: Model, options: argparse.Namespace) -> list[Traced]:
-    """Every method on the test clips of one mouse."""
+    """Every method on the test clips of one mouse, the quickest first."""
     encoder = model.session(recording.session_id)
     trials = recording.tier(TEST_TIER)[: options.clips]
-    mask = MAP(encoder=encoder).mask
     kept = options.folder / f"cost-{fingerprint(encoder)}-{options.paper_steps}"
-    return [
-        *trace_paper(encoder, trials, mask, options.paper_steps, kept),
-        trace_map(encoder, trials, mask),
-        *(trace_once(name, lambda make=make: make(encoder), trials, mask) for name, make in SAMPLERS.items()),
-        *(
-            trace_once(name, lambda name=name: study.make_inverter(name, model, recording), trials, mask)
-            for name in DECODERS
-        ),
+    mask = kept_mask(kept / "mask.npy", lambda: MAP(encoder=encoder).mask)
+    makers: dict[str, Callable[[list[Trial]], Inverter]] = {
+        **{
+            f"sample, {draws} draws": lambda missing, draws=draws: sampler(encoder, draws, missing, mask)
+            for draws in DRAWS
+        },
+        **{name: lambda missing, name=name: study.make_inverter(name, model, recording) for name in DECODERS},
+    }
+    mapped = kept_trace("map", trials, kept, lambda missing: trace_map(encoder, missing))
+    others = [
+        kept_trace(
+            name,
+            trials,
+            kept,
+            lambda missing, name=name, make=make: trace_once(name, lambda: make(missing), missing, mask),
+        )
+        for name, make in makers.items()
     ]
+    return [*trace_paper(encoder, trials, mask, options.paper_steps, kept), mapped, *others]
 
 
 def lines_of(neurons: int, traced: Sequence[Traced]) -> list[str]:
@@ -255,26 +204,28 @@ def main() -> None:
     parser.add_argument("--paper-steps", type=int, default=1000)
     parser.add_argument("--neurons", type=int, nargs="+", default=[NEURONS, 2000])
     options = parser.parse_args()
-    traced = {}
+    traced: dict[int, list[Traced]] = {}
     for neurons in options.neurons:
         recording, model = prepare(options.folder, neurons)
         print(f"{neurons} neurons", flush=True)
         traced[neurons] = trace_all(recording, model, options)
+        command = command_of("cost.py", parser, options, neurons=list(traced))
+        write(traced, options, command)
+
+
+def write(traced: Mapping[int, list[Traced]], options: argparse.Namespace, command: str) -> None:
+    """The page and the figure, of the mice that are done."""
     draw(options.figure, {f"{n:,} neurons": found for n, found in traced.items()})
     clips = len(next(iter(traced.values()))[0].curves)
     picture = f"![Movie correlation against frame-passes and seconds](../images/{options.figure.name})"
     about = (
         f"Simulated. {clips} clips of the tier {TEST_TIER}; {options.paper_steps} steps of `paper`. Beforehand, once "
-        "for an encoder, `map` makes its mask and preconditioner (16 and 4 probes); their seconds are in the column of "
-        "what is made once, as are those of fitting a decoder; their frame-passes (about 2,200) are in no column."
+        "for an encoder, `map` makes its mask and preconditioner, by 16 probes of 60 frames and 4 of a whole clip; "
+        "their seconds are in the column of what is made once, as are those of fitting a decoder; their frame-passes "
+        "are in no column."
     )
     lines = [line for n, found in traced.items() for line in lines_of(n, found)]
-    publish(
-        options.out,
-        "Quality against cost",
-        [about, "", picture, "", *lines[:-1]],
-        command=f"python benchmarks/cost.py --clips {options.clips} --paper-steps {options.paper_steps}",
-    )
+    publish(options.out, "Quality against cost", [about, "", picture, "", *lines[:-1]], command=command)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from cinecortex.inversion.map import MAP
 from cinecortex.inversion.sample import Sample
 from cinecortex.metrics.movies import BURN_IN
 from cinecortex.reconstruction import Reconstruction
-from page import publish, remarks, table
+from page import command_of, publish, remarks, table
 
 PRECISE = 60
 """Steps of conjugate gradients that stand for an exact solve."""
@@ -101,7 +101,7 @@ def main() -> None:
         options.out,
         "The cost of posterior draws",
         [*table(header, rows), *remarks(facts)],
-        command=f"python benchmarks/draws.py --clips {len(trials)}",
+        command=command_of("draws.py", parser, options),
     )
 
 

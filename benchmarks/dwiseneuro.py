@@ -27,7 +27,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from cinecortex.encoders.dwiseneuro import DwiseNeuroNetwork
 from cinecortex.encoders.dwiseneuro_encoder import DwiseNeuroEncoder
-from page import publish, remarks, table
+from page import command_of, publish, remarks, table
 
 REACH = 31
 
@@ -229,7 +229,7 @@ def main() -> None:
         options.out,
         "DwiseNeuro on whole clips",
         [*table(HEADER, rows), *remarks(facts)],
-        command="python benchmarks/dwiseneuro.py --whole",
+        command=command_of("dwiseneuro.py", parser, options),
         about=f"{os.cpu_count()} cores. Seconds per window of 16 frames, medians of {options.rounds} rounds in turns, "
         f"on clips of {options.frames} frames.",
     )

@@ -35,6 +35,7 @@ from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 from cinecortex.stimuli.spectrum import MovieStatistics
 from dwiseneuro import FULL, QUARTER, Case
+from page import command_of
 
 EVALUATIONS, PAPER_STEPS = 100, 1000
 GIB = 2**30
@@ -185,7 +186,7 @@ def main() -> None:
         f"neurons, random weights; one clip of {options.frames} frames of 36x64 px. {free / GIB:.1f} GiB were free; "
         f"for the gradient one clip keeps {(kept + per_frame * options.frames) / GIB:.2f} GiB.",
         "",
-        f"Command: `python benchmarks/dwiseneuro_map.py{' --reduced' if options.reduced else ''}`",
+        f"Command: `{command_of('dwiseneuro_map.py', parser, options)}`",
     ]
     rows = estimates(steps[whole // 2].processor_seconds, options.frames)
     write(options.out, [*setting, *page(steps, rows)])  # the other step takes minutes as well

@@ -26,7 +26,7 @@ from cinecortex.simulation.mouse import Mouse
 from cinecortex.simulation.other_mouse import OtherMouse
 from cinecortex.simulation.session import write_session
 from convolutional_core import benchmark_core
-from page import publish
+from page import RETINA, command_of, publish
 
 SEED = Seed(0)
 BURN_IN = 50
@@ -160,7 +160,8 @@ def main() -> None:
             " are no repeats, hence no ceiling.",
             "",
         ]
-    publish(options.out, "Training the encoder", lines[:-1], command="python benchmarks/encoder.py")
+    real = f" --retina {RETINA}" if options.retina is not None else ""
+    publish(options.out, "Training the encoder", lines[:-1], command=command_of(f"encoder.py{real}", parser, options))
 
 
 if __name__ == "__main__":

@@ -31,11 +31,11 @@ from cinecortex.metrics.bootstrap import bootstrap_mean, paired_difference
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
-from page import publish, remarks, shown
+from page import command_of, publish, remarks, shown
+from paper_answers import PUBLISHED_BLUR, best_blur, blurred, correlations
 
-BLURS = [(t, s) for t in (0.0, 1.0, 2.0, 3.0, 4.5) for s in (0.5, 1.0, 1.5, 2.0, 3.0)]
 SHUFFLES = 3
-"""A single shuffle of ten clips lands within 0.03 of its mean or so: too coarse for a margin of 0.05."""
+"""A single shuffle of ten clips scatters too much for a margin of 0.05."""
 METRICS = ("frame correlation", "structural similarity", "motion energy correlation")
 
 
@@ -105,28 +105,6 @@ def average(shuffles: Sequence[study.MethodScores]) -> study.MethodScores:
     return study.MethodScores(f"{shuffles[0].method} (mean of {len(shuffles)})", tuple(clips), passes, seconds)
 
 
-def blurred(results: study.Results, blur: tuple[float, float]) -> study.Results:
-    """The same results after a Gaussian blur of these standard deviations in frames and pixels."""
-    time_sigma, space_sigma = blur
-    return [
-        (
-            trial,
-            Reconstruction(
-                movie=torch.from_numpy(gaussian_filter(answer.movie.numpy(), (time_sigma, space_sigma, space_sigma))),
-                ended=answer.ended,
-                frame_passes=answer.frame_passes,
-                seconds=answer.seconds,
-            ),
-        )
-        for trial, answer in results
-    ]
-
-
-def correlations(results: study.Results, mask: torch.Tensor) -> list[float]:
-    """Movie correlation of every clip."""
-    return [movie_correlation(answer.movie, trial.movie, mask=mask) for trial, answer in results]
-
-
 def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -162,9 +140,9 @@ def main() -> None:
     chosen, _ = run_paper(encoder, select, mask, options.paper_steps, cache)
     raw, traces = run_paper(encoder, test, mask, options.paper_steps, cache)
     torch.set_num_threads(threads)
-    best_blur = max(BLURS, key=lambda blur: float(np.mean(correlations(blurred(chosen, blur), mask))))
-    results["paper, as published"] = blurred(raw, (0.5, 0.5))
-    results["paper, best blur of select clips"] = blurred(raw, best_blur)
+    blur = best_blur(chosen, mask)
+    results["paper, as published"] = blurred(raw, PUBLISHED_BLUR)
+    results["paper, best blur of select clips"] = blurred(raw, blur)
 
     scores = {name: study.score_results(name, found, mask=mask, encoder=encoder) for name, found in results.items()}
     scores[shuffled.name] = average(
@@ -175,7 +153,7 @@ def main() -> None:
     steps = [step for step, _ in traces[0]]
     path = np.mean([[value for _, value in trace] for trace in traces], axis=0)
     facts = [
-        f"Best blur of `paper` on {len(select)} select clips: sigma {best_blur[0]:g} frames, {best_blur[1]:g} px.",
+        f"Best blur of `paper` on {len(select)} select clips: sigma {blur[0]:g} frames, {blur[1]:g} px.",
         "`paper` on its way (mean over clips): "
         + ", ".join(f"{value:.3f} at step {step}" for step, value in zip(steps, path, strict=True))
         + ".",
@@ -189,7 +167,7 @@ def main() -> None:
         options.out,
         "Inversion on the demo's recording",
         [*lines, *remarks(facts)],
-        command="python benchmarks/inversion.py",
+        command=command_of("inversion.py", parser, options),
     )
     (options.folder / "inversion.json").write_text(json.dumps(values, indent=1))
 

@@ -30,7 +30,7 @@ from cinecortex.encoders.recipe import DwiseNeuro, Recipe
 from cinecortex.encoders.together import Training
 from cinecortex.recording import Recording
 from cinecortex.seeds import Seed
-from page import publish
+from page import command_of, publish
 
 FRAMES, SIZE = 300, (36, 64)
 
@@ -164,7 +164,7 @@ def main() -> None:
             f"| {found['read_s']:.3f} | {100 * found['read_s'] / found['step_s']:.1f} |"
         )
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
-    command = f"python benchmarks/loading.py --steps {options.steps} --batch {options.batch} --width {options.width:g}"
+    command = command_of("loading.py", parser, options)
     about = (
         f"On {where}. A folder of random numbers, {options.trials} trials of {FRAMES} frames, {options.neurons:,} "
         f"neurons, {SIZE[0]}x{SIZE[1]} px. Loading is one thread, not overlapped; in a training it is."

@@ -3,7 +3,8 @@
     python benchmarks/methods.py --folder out/methods --out docs/results/methods.md
 
 Makes the mouse (20 test clips), the ensemble and an encoder of another architecture where they are not there yet, and
-keeps every answer in the folder: a run that was stopped goes on where it was. Scores count the pixels with mask >= 0.5
+keeps every answer and its scores in the folder: a run that was stopped goes on where it was. With `--only-finished` the
+page is made of the answers that are in the folder, and none is made. Scores count the pixels with mask >= 0.5
 after the first second. The blur that `paper` is followed by, the ridge penalty, the settings of the other decoders and
 the width of the intervals are chosen on select clips.
 """
@@ -11,18 +12,16 @@ the width of the intervals are chosen on select clips.
 from __future__ import annotations
 
 import argparse
-import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from scipy.ndimage import gaussian_filter
 
+from animals import SEED
 from cinecortex import methods, study
-from cinecortex.data import load, read_result, reconstructions, write_result
+from cinecortex.data import load
 from cinecortex.demo import TEST_TIER
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
@@ -32,23 +31,24 @@ from cinecortex.encoders.members import fit_ensemble
 from cinecortex.encoders.train import fit_model
 from cinecortex.inversion.averaged import Averaged
 from cinecortex.inversion.map import MAP
-from cinecortex.inversion.paper import Paper
 from cinecortex.inversion.sample import Sample
 from cinecortex.metrics.bootstrap import bootstrap_mean, paired_difference
 from cinecortex.metrics.intervals import coverage, gaussian_coverage
-from cinecortex.metrics.movies import BURN_IN, movie_correlation
+from cinecortex.metrics.movies import BURN_IN
 from cinecortex.metrics.recalibration import Recalibration
-from cinecortex.reconstruction import Inverter, Reconstruction
+from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording, Trial
-from cinecortex.seeds import Seed
 from cinecortex.simulation.session import write_session
 from cinecortex.tensors import Mask
-from page import publish, remarks, shown, table
+from keeping import kept_answers, kept_mask, kept_scores, slug
+from page import command_of, publish, remarks, shown, table
+from paper_answers import PUBLISHED_BLUR, best_blur, blurred, finished, paper_answers
 
-SEED = Seed(0)
 TEST_CLIPS, MEMBERS = 20, 7
-BLURS = [(t, s) for t in (0.0, 1.0, 2.0, 3.0, 4.5) for s in (0.5, 1.0, 1.5, 2.0, 3.0)]
+BLUR_CLIPS = 2
+"""Select clips that the blur of `paper` is chosen on."""
 METRICS = ("movie correlation", "frame correlation", "structural similarity", "motion energy correlation")
+COVERAGE = ["90 % intervals", "", "coverage, mean over clips", "clips at 75 % or more", "single clips", "model's share"]
 
 
 def prepare(folder: Path) -> tuple[Recording, Model, Model]:
@@ -65,64 +65,6 @@ def prepare(folder: Path) -> tuple[Recording, Model, Model]:
         settings = LinearNonlinearSettings()
         save_model(fit_model([recording], settings, seed=SEED / "fit"), folder / "linear")
     return recording, load_model(folder / "encoder"), load_model(folder / "linear")
-
-
-def kept(
-    name: str, make: Callable[[], Inverter], trials: Sequence[Trial], folder: Path
-) -> tuple[study.Results, dict[str, object]]:
-    """The answers of a method, from the folder where they are there; and what the method says of its calibration."""
-    path = folder / f"{name.replace(', ', '_').replace(' ', '_')}.zarr"
-    if not path.exists():
-        began = time.perf_counter()
-        inverter = make()
-        fitted = time.perf_counter() - began
-        results = study.invert_trials(inverter, trials, seed=SEED / "invert")
-        found = inverter.recalibration.to_json() if isinstance(inverter, methods.Calibrated) else {}
-        write_result(path, results, attrs={"fitted_seconds": fitted, "recalibration": found})
-        print(name, np.mean([a.seconds for _, a in results]).round(1), "s per clip", flush=True)
-    dataset = read_result(path)
-    answers = reconstructions(dataset)
-    return list(zip(trials, answers, strict=True)), dict(dataset.attrs)
-
-
-def paper_answers(
-    encoders: Sequence[Encoder], trials: Sequence[Trial], mask: Mask, folder: Path, *, steps: int = 1000
-) -> study.Results:
-    """`paper` in full, the mean over the encoders, without its closing blur. Every encoder's answer is kept."""
-    folder.mkdir(parents=True, exist_ok=True)
-    results = []
-    for trial in trials:
-        movies, passes, seconds = [], 0, 0.0
-        for number, encoder in enumerate(encoders):
-            path = folder / f"{number}-{trial.trial_id}.npz"
-            if not path.exists():
-                answer = Paper(encoders=(encoder,), mask=mask, steps=steps, sigma=0.0)(trial.observe(), SEED)
-                unfinished = path.with_suffix(f".{os.getpid()}.npz")
-                arrays = {"movie": answer.movie.numpy(), "frame_passes": answer.frame_passes, "seconds": answer.seconds}
-                np.savez(unfinished, **arrays)
-                unfinished.replace(path)
-                print(f"paper, encoder {number}, trial {trial.trial_id}: {answer.seconds:.0f} s", flush=True)
-            stored = np.load(path, allow_pickle=False)
-            movies.append(torch.from_numpy(stored["movie"]))
-            passes, seconds = passes + int(stored["frame_passes"]), seconds + float(stored["seconds"])
-        mean = torch.stack(movies).mean(0)
-        results.append((trial, Reconstruction(mean, f"all {steps} steps", frame_passes=passes, seconds=seconds)))
-    return results
-
-
-def blurred(results: study.Results, blur: tuple[float, float]) -> study.Results:
-    """The same after a Gaussian blur of these standard deviations in frames and pixels."""
-    sigma = (blur[0], blur[1], blur[1])
-    return [(t, replace(a, movie=torch.from_numpy(gaussian_filter(a.movie.numpy(), sigma)))) for t, a in results]
-
-
-def best_blur(results: study.Results, mask: Mask) -> tuple[float, float]:
-    """The blur with the highest mean movie correlation."""
-
-    def score(blur: tuple[float, float]) -> float:
-        return float(np.mean([movie_correlation(a.movie, t.movie, mask=mask) for t, a in blurred(results, blur)]))
-
-    return max(BLURS, key=score)
 
 
 def score_rows(scores: Sequence[study.MethodScores]) -> list[list[str]]:
@@ -167,9 +109,115 @@ def coverage_rows(name: str, results: study.Results, recalibration: Recalibratio
     return rows
 
 
-def main() -> None:
-    """Run everything that is missing and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+@dataclass
+class Found:
+    """What the page will say.
+
+    Attributes:
+        mask: Where scores are taken.
+        folder: Where scores are kept.
+        scores: One row for each method.
+        covered: Rows of the table of intervals.
+        notes: Sentences below the tables.
+        fitted: Seconds that a decoder was fitted for, by name.
+    """
+
+    mask: Mask
+    folder: Path
+    scores: list[study.MethodScores] = field(default_factory=list)
+    covered: list[list[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    fitted: dict[str, float] = field(default_factory=dict)
+
+    def score(self, name: str, results: study.Results) -> None:
+        """Add a row; movies are not kept, those of all methods together would take gigabytes."""
+        self.scores.append(kept_scores(name, results, self.mask, self.folder))
+        print(name, self.scores[-1].interval(METRICS[0]), flush=True)
+
+    def answered(self, name: str, results: study.Results, facts: dict[str, Any]) -> None:
+        """Add what is to be said of a method that is not `paper`."""
+        self.score(name, results)
+        if name in methods.DECODERS:
+            self.fitted[name] = facts["fitted_seconds"]
+        if name.startswith("sample"):
+            made = Recalibration.from_json(facts["recalibration"])
+            self.covered += coverage_rows(name, results, made, self.mask)
+            self.notes.append(f"Calibration of {name} on {made.clips} select clips: {facts['recalibration']}.")
+
+
+def methods_of(
+    recording: Recording,
+    model: Model,
+    members: Sequence[Encoder],
+    linear: Encoder,
+    mask: Mask,
+    draws: int,
+) -> dict[str, Callable[[], Inverter]]:
+    """Every method but `paper`, by its name on the page; none is made before it is needed."""
+    select = study.trials_of(model, recording, "select")
+
+    def one() -> Inverter:
+        return MAP(encoder=members[0], mask=mask)
+
+    def sampler(encoders: Sequence[Encoder]) -> Inverter:
+        encoder = Ensemble(encoders) if len(encoders) > 1 else encoders[0]
+        few = Sample(encoder=encoder, draws=max(8, 2 * len(encoders)), mask=mask)
+        chosen = Sample(encoder=encoder, draws=draws, mask=mask)
+        return methods.calibrated(chosen, select, seed=SEED / "calibrate", measured_by=few)
+
+    return {
+        f"map, mean of {len(members)} encoders": lambda: Averaged([MAP(encoder=m, mask=mask) for m in members]),
+        "map, one encoder": one,
+        f"sample, {len(members)} encoders": lambda: sampler(members),
+        **{name: lambda name=name: study.make_inverter(name, model, recording, seed=SEED) for name in methods.DECODERS},
+        "map, no neurons": lambda: study.Controlled(one(), study.no_neurons),
+        "map, shuffled neurons": lambda: study.Controlled(one(), study.shuffled_neurons),
+        "map, linear-nonlinear encoder": lambda: MAP(encoder=linear, mask=mask),
+        "sample, linear-nonlinear encoder": lambda: sampler([linear]),
+    }
+
+
+def judge_paper(
+    encoders: Sequence[Encoder],
+    test: Sequence[Trial],
+    select: Sequence[Trial],
+    found: Found,
+    folder: Path,
+    *,
+    only_finished: bool,
+) -> None:
+    """`paper` with these encoders: with its own blur, and with the one that is best on select clips.
+
+    Args:
+        encoders: Whose answers are averaged.
+        test: Clips to score.
+        select: Clips that the blur is chosen on.
+        found: Is told of the scores.
+        folder: Where the answers are kept.
+        only_finished: Whether to take only the clips whose answers are there.
+    """
+    name = "paper, one encoder" if len(encoders) == 1 else f"paper, mean of {len(encoders)}"
+    if only_finished:
+        done = finished(len(encoders), test, folder)
+        found.notes.append(
+            f"{name}: on {len(done)} of {len(test)} clips, those that were finished when the page was made."
+        )
+        test, select = done, finished(len(encoders), select, folder)
+    if not test:
+        return
+    raw = paper_answers(encoders, test, found.mask, folder)
+    found.score(f"{name}, as published", blurred(raw, PUBLISHED_BLUR))
+    if not select:
+        found.notes.append(f"No select clip of {name} was finished that a blur could be chosen on.")
+        return
+    blur = best_blur(paper_answers(encoders, select, found.mask, folder), found.mask)
+    found.score(f"{name}, best blur of select clips", blurred(raw, blur))
+    found.notes.append(f"Best blur of {name} on {len(select)} select clips: sigma {blur[0]:g} frames, {blur[1]:g} px.")
+
+
+def asked() -> tuple[argparse.Namespace, str]:
+    """The options, and the command that makes the page again."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("out/methods"))
     parser.add_argument("--out", type=Path, default=Path("docs/results/methods.md"))
     parser.add_argument("--members", type=int, default=MEMBERS, help="encoders of the ensemble that are used")
@@ -177,91 +225,53 @@ def main() -> None:
     parser.add_argument("--paper-clips", type=int, default=TEST_CLIPS, help="test clips of paper, one encoder")
     parser.add_argument("--paper-mean-clips", type=int, default=TEST_CLIPS, help="test clips of paper, mean of several")
     parser.add_argument("--paper-members", type=int, default=MEMBERS, help="encoders that paper averages")
+    parser.add_argument("--only-finished", action="store_true", help="invert nothing: what is in the folder is judged")
     options = parser.parse_args()
+    return options, command_of("methods.py", parser, options)
 
+
+def main() -> None:
+    """Run everything that is missing and write the page."""
+    options, command = asked()
     recording, model, linear_model = prepare(options.folder)
-    whole = model.session(recording.session_id)
+    whole, linear = model.session(recording.session_id), linear_model.session(recording.session_id)
     assert isinstance(whole, Ensemble)
     members = whole.members[: options.members]
-    linear = linear_model.session(recording.session_id)
     test = recording.tier(TEST_TIER)
     select = study.trials_of(model, recording, "select")
     unseen = study.unseen_trials(model, [recording], test)
-    mask = MAP(encoder=members[0]).mask
-    answers = options.folder / f"answers{len(members)}"
-    answers.mkdir(parents=True, exist_ok=True)
+    answers, papers = options.folder / f"answers{len(members)}", options.folder / "paper"
+    mask = kept_mask(answers / "mask.npy", lambda: MAP(encoder=members[0]).mask)
 
-    def sampler(encoders: Sequence[Encoder]) -> Inverter:
-        encoder = Ensemble(encoders) if len(encoders) > 1 else encoders[0]
-        few = Sample(encoder=encoder, draws=max(8, 2 * len(encoders)), mask=mask)
-        chosen = Sample(encoder=encoder, draws=options.draws, mask=mask)
-        return methods.calibrated(chosen, select, seed=SEED / "calibrate", measured_by=few)
-
-    one = MAP(encoder=members[0], mask=mask)
-    made: dict[str, Callable[[], Inverter]] = {
-        f"map, mean of {len(members)} encoders": lambda: Averaged([MAP(encoder=m, mask=mask) for m in members]),
-        "map, one encoder": lambda: one,
-        f"sample, {len(members)} encoders": lambda: sampler(members),
-        **{name: lambda name=name: study.make_inverter(name, model, recording, seed=SEED) for name in methods.DECODERS},
-        "map, no neurons": lambda: study.Controlled(one, study.no_neurons),
-        "map, shuffled neurons": lambda: study.Controlled(one, study.shuffled_neurons),
-        "map, linear-nonlinear encoder": lambda: MAP(encoder=linear, mask=mask),
-        "sample, linear-nonlinear encoder": lambda: sampler([linear]),
-    }
-    results, facts = {}, {}
-    for name, make in made.items():
-        results[name], facts[name] = kept(name, make, test, answers)
-        print(name, study.score_results(name, results[name], mask=mask).interval(METRICS[0]), flush=True)
-
-    papers = options.folder / "paper"
-    blurs = []
-    for encoders, clips in (
-        (members[:1], options.paper_clips),
-        (whole.members[: options.paper_members], options.paper_mean_clips),
-    ):
-        if not clips or (len(encoders) == 1 and "paper, one encoder" in results):
+    found = Found(mask, answers / "scores")
+    for name, make in methods_of(recording, model, members, linear, mask, options.draws).items():
+        if options.only_finished and not (answers / f"{slug(name)}.zarr").exists():
+            found.notes.append(f"{name} was not finished.")
             continue
-        name = "paper, one encoder" if len(encoders) == 1 else f"paper, mean of {len(encoders)}"
-        raw = paper_answers(encoders, test[:clips], mask, papers)
-        blur = best_blur(paper_answers(encoders, select[:2], mask, papers), mask)
-        results[f"{name}, as published"] = blurred(raw, (0.5, 0.5))
-        results[f"{name}, best blur of select clips"] = blurred(raw, blur)
-        blurs.append(f"Best blur of {name} on 2 select clips: sigma {blur[0]:g} frames, {blur[1]:g} px.")
+        found.answered(name, *kept_answers(name, make, test, answers))
+    for encoders, clips in {1: options.paper_clips, options.paper_members: options.paper_mean_clips}.items():
+        judge_paper(
+            whole.members[:encoders],
+            test[:clips],
+            select[:BLUR_CLIPS],
+            found,
+            papers,
+            only_finished=options.only_finished,
+        )
 
-    scores = [study.score_results(name, found, mask=mask) for name, found in results.items()]
-    first = f"`{scores[0].method}` minus it, paired"
+    first = f"`{found.scores[0].method}` minus it, paired"
     header = ["method", "clips", "movie correlation", first, "frame correlation", "SSIM", "motion energy"]
-    lines = table([*header, "frame-passes", "seconds"], score_rows(scores))
-    drawn = [name for name in results if name.startswith("sample")]
-    covered = [
-        row
-        for name in drawn
-        for row in coverage_rows(name, results[name], Recalibration.from_json(facts[name]["recalibration"]), mask)  # type: ignore[arg-type]
-    ]
-    titles = [
-        "90 % intervals",
-        "",
-        "coverage, mean over clips",
-        "clips at 75 % or more",
-        "single clips",
-        "model's share",
-    ]
+    lines = table([*header, "frame-passes", "seconds"], score_rows(found.scores))
     notes = [
         f"{len(unseen)} of {len(test)} clips unseen. Mask: {int((mask >= 0.5).sum())} of {mask.numel()} pixels.",
         f"The ensemble's first {len(members)} encoders; `sample` makes {options.draws} draws in all.",
-        *(f"Calibration of {name} on {len(select)} select clips: {facts[name]['recalibration']}." for name in drawn),
-        *blurs,
-        "Decoders, seconds to fit: "
-        + ", ".join(f"{name} {facts[name]['fitted_seconds']:.0f}" for name in methods.DECODERS)
-        + ".",
+        *found.notes,
+        "Decoders, seconds to fit: " + ", ".join(f"{name} {took:.0f}" for name, took in found.fitted.items()) + ".",
         "Model's share: variance between encoders over the whole variance, inside the mask.",
+        "Shuffled neurons are one shuffle for each clip.",
     ]
-    publish(
-        options.out,
-        "All methods on the default mouse",
-        [*lines, "", *table(titles, covered), *remarks(notes)],
-        command=f"python benchmarks/methods.py --members {len(members)} --draws {options.draws}",
-    )
+    body = [*lines, "", *table(COVERAGE, found.covered), *remarks(notes)]
+    publish(options.out, "All methods on the default mouse", body, command=command)
 
 
 if __name__ == "__main__":

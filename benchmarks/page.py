@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ import torch
 
 from cinecortex.metrics.bootstrap import Interval
 
+RETINA = "../shared/data/retina_white_noise.npz"
+"""The real recording, as the commands on pages name it."""
 MEANS = "Means over clips, 95 % bootstrap intervals."
 
 
@@ -22,6 +25,27 @@ def machine(command: str, about: str = MEANS) -> list[str]:
         "",
         f"Command: `{command}`",
     ]
+
+
+def command_of(script: str, parser: argparse.ArgumentParser, options: argparse.Namespace, **turned_out: object) -> str:
+    """The command that makes a page again: the script with every option that is not at its default.
+
+    Where files lie changes no number and is left out.
+
+    Args:
+        script: Name of the script; with the path of a recording behind it, where the page rests on that.
+        parser: Knows the defaults.
+        options: Of this run.
+        turned_out: Options that are known better by now, such as how many clips were done.
+    """
+    words = [f"python benchmarks/{script}"]
+    for name, value in {**vars(options), **turned_out}.items():
+        if isinstance(value, Path) or value == parser.get_default(name):
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words += [str(part) for part in (value if isinstance(value, list) else [value])]
+    return " ".join(words)
 
 
 def shown(interval: Interval) -> str:

@@ -28,7 +28,7 @@ from cinecortex.physiology.measure import ORIENTED, Physiology, measure_physiolo
 from cinecortex.seeds import Seed
 from cinecortex.simulation.behavior import BEHAVIOR_CHANNELS, resting_behavior
 from cinecortex.simulation.mouse import Mouse
-from page import publish, remarks
+from page import command_of, publish, remarks
 
 WELL_FITTED = 0.7
 """Least correlation with repeated presentations, as a fraction of the noise ceiling; the ceiling at least 0.1."""
@@ -240,7 +240,7 @@ def main() -> None:
         options.out,
         "In-silico physiology against the simulated truth",
         [*HEAD, *lines, *remarks(found_too)],
-        command="python benchmarks/physiology.py",
+        command=command_of("physiology.py", parser, options),
         about="Medians over neurons, 95 % bootstrap intervals.",
     )
 

@@ -26,7 +26,7 @@ from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Observation, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Heard, Mask
-from page import publish, remarks, shown, table
+from page import command_of, publish, remarks, shown, table
 
 PUBLISHED = {1.0: 0.569, 0.5: 0.512, 0.25: 0.427, 0.125: 0.344}
 """Bauer, Margrie & Clopath, eLife 2026, RP105081: real mice, other clips, an ensemble of 7, a mask of its own."""
@@ -154,7 +154,7 @@ def main() -> None:
             options.out,
             "Dropping neurons",
             lines_of(found, len(recording.neurons), pixels, len(unseen)),
-            command=f"python benchmarks/population.py --clips {len(found)}",
+            command=command_of("population.py", parser, options, clips=len(found)),
         )
 
 

@@ -34,7 +34,7 @@ from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
-from page import publish, remarks, shown, table
+from page import RETINA, command_of, publish, remarks, shown, table
 
 SEED = Seed(0)
 COVERED = 0.7
@@ -191,10 +191,7 @@ def main() -> None:
 
     def write() -> None:
         lines = [*table(HEADER, rows_of(results, places)), *remarks(facts)]
-        clips = (
-            f" --paper-clips {options.paper_clips}" if options.paper_clips != parser.get_default("paper_clips") else ""
-        )
-        command = f"python benchmarks/retina.py ../shared/data/retina_white_noise.npz{clips}"
+        command = command_of(f"retina.py {RETINA}", parser, options, paper_clips=len(results.get("paper", [])))
         publish(options.out, "The real retina recording", lines, command=command)
 
     write()

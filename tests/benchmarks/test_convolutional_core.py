@@ -1,9 +1,5 @@
 """The peer in the benchmark is a real, learning encoder; its speed is not tested."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -12,13 +8,8 @@ from cinecortex.seeds import Seed
 
 
 @pytest.fixture(scope="module")
-def peer():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "convolutional_core.py"
-    spec = importlib.util.spec_from_file_location("convolutional_core", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    yield spec.loader.exec_module(module) or module
-    del sys.modules[spec.name]
+def peer(benchmark_module):
+    return benchmark_module("convolutional_core")
 
 
 PLACES = torch.tensor([[3, 4], [8, 11], [5, 8]])

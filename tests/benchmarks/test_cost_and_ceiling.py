@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from cinecortex.data import load
+from cinecortex.encoders.fit import FitSettings
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.encoders.linear_start import LinearNonlinearSettings
+from cinecortex.encoders.train import fit_model
+from cinecortex.inversion.map import MAP
+from cinecortex.inversion.paper import Paper
+from cinecortex.inversion.sample import Sample
 from cinecortex.seeds import Seed
 from cinecortex.simulation.session import write_session
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def benchmark_module():
-    """Imports a benchmark as its own command would find it, beside the others."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
 
 
 @pytest.fixture
@@ -121,3 +111,62 @@ def test_a_page_is_whole_and_says_how_it_was_made(benchmark_module, tmp_path, ca
     assert "Sums.\n\nCommand: `python x.py`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- so.\n" in text
     assert capsys.readouterr().out == text + "\n"
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.md"]
+
+
+def test_what_is_traced_is_kept_and_only_the_rest_is_traced(benchmark_module, tmp_path):
+    curves = benchmark_module("curves")
+    asked = []
+
+    def trace(trials):
+        asked.append([trial.trial_id for trial in trials])
+        return curves.Traced("map", [[curves.Point(2, 10.0, 0.5, float(t.trial_id))] for t in trials], 3.0)
+
+    trials = [SimpleNamespace(trial_id=str(number)) for number in range(3)]
+    for count in (2, 2, 3):
+        found = curves.kept_trace("map", trials[:count], tmp_path, trace)
+        assert [curve[0].score for curve in found.curves] == [0.0, 1.0, 2.0][:count]
+        assert (found.method, found.fitting_seconds) == ("map", 3.0)
+    assert asked == [["0", "1"], ["2"]]
+    assert found.curves[2] == [curves.Point(2, 10.0, 0.5, 2.0)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A recording and an encoder on which every method is a matter of seconds."""
+    folder = tmp_path_factory.mktemp("tiny") / "mouse"
+    small = {"neurons": 6, "clips": 6, "oracle_clips": 1, "oracle_repeats": 1, "test_clips": 2, "seconds": 2.5}
+    write_session(folder, seed=Seed(0), **small)
+    recording = load(folder)
+    settings = FitSettings(epochs=1)
+    return recording, fit_model([recording], LinearNonlinearSettings(), settings=settings, seed=Seed(0), folds=3)
+
+
+def test_the_page_of_costs_goes_on_where_it_was(benchmark_module, tiny, tmp_path, monkeypatch):
+    cost = benchmark_module("cost")
+    monkeypatch.setattr(cost, "prepare", lambda folder, neurons: tiny)
+    monkeypatch.setattr(cost, "DECODERS", ("mean",))
+    monkeypatch.setattr(cost, "EVALUATIONS", (2, 4))
+    told = "--clips 1 --paper-steps 2 --neurons 6"
+    places = ["--folder", tmp_path / "kept", "--out", tmp_path / "cost.md", "--figure", tmp_path / "cost.svg"]
+    monkeypatch.setattr("sys.argv", ["cost.py", *map(str, places), *told.split()])
+    cost.main()
+    text = (tmp_path / "cost.md").read_text()
+    assert f"Command: `python benchmarks/cost.py {told}`" in text
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:2] == "| "]
+    assert [row[:2] for row in rows[1:]] == [
+        *(["paper", "1"], ["paper", "2"], ["paper, blurred more", "1"], ["paper, blurred more", "2"]),
+        *(["map", "2"], ["map", "4"], ["sample, 8 draws", ""], ["sample, 32 draws", ""], ["mean", ""]),
+    ]
+    passes = {(row[0], row[1]): row[2] for row in rows}
+    # 75 frames: six windows of 32 at stride 8, and one that ends with the clip.
+    assert passes["paper", "2"] == str(2 * 7 * 32)
+    assert passes["map", "4"] == str(4 * 75)
+    assert passes["mean", ""] == "0"
+
+    def started(*_args, **_options):
+        raise AssertionError("an inversion was started again")
+
+    for method in (Paper, Sample, MAP):
+        monkeypatch.setattr(method, "__call__", started)
+    cost.main()
+    assert (tmp_path / "cost.md").read_text() == text

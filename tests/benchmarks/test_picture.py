@@ -1,51 +1,22 @@
 """The picture of the README shows the clip of median score, as it is."""
 
-import importlib.util
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from tests.in_memory import InMemory
 
 from cinecortex.data import read_result, write_result
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Neurons, Recording, Trial
-from cinecortex.tensors import Movie
 
 FRAMES, SIZE = 40, (9, 16)
 MASK = torch.zeros(SIZE).index_fill(1, torch.arange(4, 12), 1.0)
 
 
 @pytest.fixture(scope="module")
-def picture():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "picture.py"
-    spec = importlib.util.spec_from_file_location("picture", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    yield spec.loader.exec_module(module) or module
-    del sys.modules[spec.name]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A trial of which only the movie is known."""
-
-    pixels: Movie
-
-    def movie(self):
-        return self.pixels
-
-    def response(self):
-        return None
-
-    def behavior(self):
-        return torch.zeros(FRAMES, 0)
-
-    def clip_id(self):
-        return str(float(self.pixels.sum()))
+def picture(benchmark_module):
+    return benchmark_module("picture")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +26,7 @@ def demo(tmp_path_factory):
     generator = torch.Generator().manual_seed(0)
     noise = {"0": 0.8, "1": 0.01, "2": 0.6, "3": 0.1, "4": 0.3}
     trials = tuple(
-        Trial(n, "s", "test", 30.0, SIZE, (), Shown(torch.rand(FRAMES, *SIZE, generator=generator))) for n in noise
+        Trial(n, "s", "test", 30.0, SIZE, (), InMemory(torch.rand(FRAMES, *SIZE, generator=generator))) for n in noise
     )
     recording = Recording(
         "s", trials, Neurons(np.arange(3)), 30.0, SIZE, "spikes", (), {"simulated": "true"}, folder, "0"

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.in_memory import InMemory
 
 from cinecortex.metrics.movies import frame_correlation, movie_correlation
 from cinecortex.metrics.recalibration import Recalibration
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation, Trial
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Movie, Response
+from cinecortex.tensors import Movie
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 FRAMES, SIZE, NEURONS = 50, (4, 5), 16
-
-
-@pytest.fixture(scope="module")
-def benchmark_module():
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +30,6 @@ def retina(benchmark_module):
     return benchmark_module("retina")
 
 
-@dataclass(frozen=True)
-class Shown:
-    pixels: Movie
-    counts: Response
-
-    def movie(self):
-        return self.pixels
-
-    def response(self):
-        return self.counts
-
-    def behavior(self):
-        return torch.zeros(FRAMES, 0)
-
-    def clip_id(self):
-        return str(float(self.pixels.sum()))
-
-
 @pytest.fixture
 def trials():
     """Three trials of noise; the first frame of the first was not measured."""
@@ -70,7 +38,7 @@ def trials():
     for number in range(3):
         counts = 1 + torch.rand(FRAMES, NEURONS, generator=random)
         counts[0] = torch.nan if number == 0 else 1.0
-        shown = Shown(torch.rand(FRAMES, *SIZE, generator=random), counts)
+        shown = InMemory(torch.rand(FRAMES, *SIZE, generator=random), counts)
         made.append(Trial(str(number), "s", "test", 30.0, SIZE, (), shown))
     return made
 

@@ -82,4 +82,5 @@ def test_tune(run, mice, encoder, tmp_path):
     (tmp_path / "other.csv").write_text("something else")
     ran = run(*words, "--out", tmp_path / "other.csv")
     assert ran.code == 2
+    assert "other.csv exists and holds something else; choose another name" in ran.err
     assert (tmp_path / "other.csv").read_text() == "something else"

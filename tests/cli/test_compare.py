@@ -22,7 +22,7 @@ def times(out: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def test_trials(mice: Path) -> list[str]:
+def held_out(mice: Path) -> list[str]:
     tiers = np.load(mice / "first/meta/trials/tiers.npy")
     return [str(number) for number in np.flatnonzero(tiers == "final_test_main")]
 
@@ -39,17 +39,17 @@ def compared(run, mice, encoder, tmp_path_factory) -> Path:
     return out
 
 
-def test_one_table_three_times(compared, test_trials):
+def test_one_table_three_times(compared, held_out):
     assert sorted(path.name for path in compared.iterdir()) == [
         "compare.csv", "compare.json", "compare.md", "mean.zarr", "ridge.zarr",
     ]  # fmt: skip
     content = json.loads((compared / "compare.json").read_text())
-    assert content["trials"] == content["unseen"] == test_trials
+    assert content["trials"] == content["unseen"] == held_out
     assert content["seed"] == "3"
     ridge, mean = content["methods"]
     assert "first_minus_this" not in ridge or not ridge["first_minus_this"]
     for metric, interval in mean["first_minus_this"].items():
-        pairs = [ridge["clips"][t][metric] - mean["clips"][t][metric] for t in test_trials]
+        pairs = [ridge["clips"][t][metric] - mean["clips"][t][metric] for t in held_out]
         assert interval["value"] == pytest.approx(sum(pairs) / 2)
     assert list(ridge["over_masks"]) == ["0", "0.25", "0.5", "0.75", "0.9", "1"]
     assert ridge["over_masks"]["0.5"]["value"] == pytest.approx(ridge["mean"]["movie correlation"]["value"])
@@ -74,7 +74,7 @@ def test_the_answers_are_those_of_invert(run, mice, encoder, compared, tmp_path)
     assert one.tobytes() == other.tobytes()
 
 
-def test_a_second_run_does_what_is_missing_and_says_so(run, mice, encoder, compared, test_trials, tmp_path):
+def test_a_second_run_does_what_is_missing_and_says_so(run, mice, encoder, compared, held_out, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(compared, out)
     before = times(out)
@@ -86,20 +86,20 @@ def test_a_second_run_does_what_is_missing_and_says_so(run, mice, encoder, compa
     assert (out / "compare.csv").read_text() == (compared / "compare.csv").read_text()
     # One trial more: that one is inverted, the others are kept as they are.
     ask = ("compare", mice / "first", "--encoder", encoder, "--methods", "mean", "--json", "--out", out, "--seed")
-    ran = run(*ask, 3, "--trials", "0," + ",".join(test_trials))
+    ran = run(*ask, 3, "--trials", "0," + ",".join(held_out))
     assert ran.code == 0, ran.err
     content = json.loads(ran.out)
     (mean,) = content["methods"]
     assert mean["reused"] == 2
-    assert content["unseen"] == test_trials
-    assert words(read_result(out / "mean.zarr"), "trial_id") == (*test_trials, "0")
+    assert content["unseen"] == held_out
+    assert words(read_result(out / "mean.zarr"), "trial_id") == (*held_out, "0")
     assert mean["clips"].items() >= json.loads((compared / "compare.json").read_text())["methods"][1]["clips"].items()
     # Another seed: nothing may be used again.
-    ran = run(*ask, 4, "--trials", test_trials[0])
+    ran = run(*ask, 4, "--trials", held_out[0])
     assert json.loads(ran.out)["methods"][0]["reused"] == 0
 
 
-def test_a_method_that_fails_does_not_stop_the_others(run, mice, encoder, test_trials, tmp_path):
+def test_a_method_that_fails_does_not_stop_the_others(run, mice, encoder, held_out, tmp_path):
     # Ridge and mean need the trials that the encoder was fitted to; here they are gone.
     shutil.copytree(mice / "first", tmp_path / "first")
     tiers = np.load(tmp_path / "first/meta/trials/tiers.npy")
@@ -107,7 +107,7 @@ def test_a_method_that_fails_does_not_stop_the_others(run, mice, encoder, test_t
     np.save(tmp_path / "first/meta/trials/tiers.npy", tiers)
     (tmp_path / "out").mkdir()  # an empty folder is welcome
     words = ("compare", tmp_path / "first", "--encoder", encoder, "--methods", "mean,map", "--out", tmp_path / "out")
-    ran = run(*words, "--trials", test_trials[0])
+    ran = run(*words, "--trials", held_out[0])
     assert ran.code == 1
     assert ran.err == f"cinecortex: 1 of 2 methods failed (mean); {tmp_path / 'out'} says why.\n"
     assert "failed: " in ran.out
@@ -129,4 +129,5 @@ def test_wrong_use_names_the_nearest_method_and_touches_nothing(run, mice, encod
     (tmp_path / "thesis.tex").write_text("mine")
     ran = run(*words, tmp_path, "--methods", "mean")
     assert (ran.code, ran.out) == (2, "")
+    assert f"{tmp_path} exists and holds something else; choose another folder with --out" in ran.err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

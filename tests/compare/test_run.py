@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
+from tests.in_memory import InMemory
 
 from cinecortex.compare import run
 from cinecortex.compare.job import Job, code_of
 from cinecortex.compare.memory import peak_memory_bytes
 from cinecortex.compare.tables import markdown
+from cinecortex.data import Cut
 from cinecortex.encoders.checkpoint import Model, save_model
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.errors import BadData, WrongUse
+from cinecortex.recording import Neurons, Recording, Trial
 
 JOB = Job("mean", "mouse", "encoder", ("1",), 0, "out", {"seed": 0}, {"a": "b"}, 300, 64, (5, 9))
 MEGABYTE = 2**20
@@ -67,6 +72,18 @@ def test_whoever_stops_the_wait_stops_the_process(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run.run_apart(JOB, stop)
     assert alive[0].poll() is not None
+
+
+def test_what_cannot_be_compared_is_refused_before_any_work(tmp_path):
+    shown = Trial("1", "s", "test", 30.0, (4, 4), (), InMemory(torch.zeros(5, 4, 4)))
+    recording = Recording("s", (shown,), Neurons(np.arange(2)), 30.0, (4, 4), "spikes", (), {}, tmp_path, "f")
+    told = {"out": tmp_path / "new", "seed": 0, "cut": Cut(), "command": "", "stage": nullcontext}
+    with pytest.raises(WrongUse, match="no method was named"):
+        run.compare(recording, Model({}, {}), tmp_path, [shown], methods=(), **told)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(BadData, match=r"cannot be written .* choose another folder with --out"):
+        run._open(tmp_path / "file" / "new")
 
 
 def test_scores_kept_with_an_encoder_do_not_make_it_another(tmp_path):

@@ -7,29 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from tests.in_memory import InMemory
 
 from cinecortex.recording import Trial
 
 LATENCY = {-1: 0.2, 2: 1.0, 3: -0.7}
 """Lag in frames -> how strongly the linear world's movie follows the responses at that lag."""
-
-
-@dataclass(frozen=True)
-class InMemory:
-    shown: torch.Tensor
-    recorded: torch.Tensor | None
-
-    def movie(self):
-        return self.shown
-
-    def response(self):
-        return self.recorded
-
-    def behavior(self):
-        return torch.zeros(len(self.shown), 0)
-
-    def clip_id(self):
-        return str(hash(self.shown.numpy().tobytes()))
 
 
 def make_trial(movie, response, name="0"):

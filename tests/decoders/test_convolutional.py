@@ -116,6 +116,14 @@ def test_presentations_of_a_clip_are_in_one_fold(make_trial):
         _deal([trials[0], trials[3]], 3)
 
 
+def test_a_loss_that_is_no_number_stops_the_fit(make_trial):
+    rng = np.random.default_rng(8)
+    train, select = world(rng, make_trial, 6), world(rng, make_trial, 2)
+    wild = dataclasses.replace(TRAINING, learning_rate=math.inf)
+    with pytest.raises(BadData, match="the loss became infinite or not a number"):
+        fit_convolutional(train, select, seed=SEED, shape=Shape(4, 3, 1), training=wild, **SMALL)
+
+
 def test_a_training_answer_comes_from_a_decoder_that_has_not_seen_the_clip(fitted, monkeypatch):
     """A planted fault: one fold's movies are replaced by their negatives, and only its own answers stay upright."""
     _, train, select, _ = fitted

@@ -7,26 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from tests.in_memory import InMemory
 
 from cinecortex.recording import Trial
-
-
-@dataclass(frozen=True)
-class InMemory:
-    shown: torch.Tensor
-    recorded: torch.Tensor | None
-
-    def movie(self):
-        return self.shown
-
-    def response(self):
-        return self.recorded
-
-    def behavior(self):
-        return torch.zeros(len(self.shown), 0)
-
-    def clip_id(self):
-        return str(hash(self.shown.numpy().tobytes()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.encoders.gabor_cells import InMemory
+from tests.in_memory import InMemory
 from torch import nn
 from torch.nn import functional
 

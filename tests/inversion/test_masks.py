@@ -1,10 +1,9 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from skimage.io import imsave
+from tests.in_memory import InMemory
 
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
 from cinecortex.errors import BadData, WrongUse
@@ -16,24 +15,6 @@ from cinecortex.seeds import Seed
 from cinecortex.stimuli.spectrum import MovieStatistics
 
 SCREEN = (10, 24)
-
-
-@dataclass(frozen=True)
-class InMemory:
-    shown: torch.Tensor
-    recorded: torch.Tensor | None
-
-    def movie(self):
-        return self.shown
-
-    def response(self):
-        return self.recorded
-
-    def behavior(self):
-        return torch.zeros(len(self.shown), 0)
-
-    def clip_id(self):
-        return str(hash(self.shown.numpy().tobytes()))
 
 
 def half_seen(left: bool = True) -> LinearNonlinear:
@@ -135,6 +116,11 @@ def faulty(folder, name):
         path.write_text("no picture")
     elif name == "objects.npy":
         np.save(path, np.array([{}, None]), allow_pickle=True)
+    elif name == "words.npy":
+        np.save(path, np.full((4, 6), "seen"))
+    elif name == "archive.npy":
+        with path.open("wb") as file:
+            np.savez(file, mask=np.ones((4, 6)))
     elif name == "high.npy":
         np.save(path, np.full((4, 6), 1.5))
     elif name == "nan.npy":
@@ -155,6 +141,8 @@ def faulty(folder, name):
         ("absent.png", "does not exist"),
         ("empty.npy", "not a readable NumPy .npy array"),
         ("objects.npy", "not a readable NumPy .npy array"),
+        ("words.npy", "does not hold a plain array of numbers"),
+        ("archive.npy", "does not hold a plain array of numbers"),
         ("text.png", "not a readable picture"),
         ("high.npy", "runs from 1.5 to 1.5, but a mask runs from 0 to 1"),
         ("nan.npy", "not numbers"),

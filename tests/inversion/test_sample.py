@@ -282,7 +282,7 @@ def test_solves_are_those_of_the_dense_fisher_information() -> None:
     np.testing.assert_allclose(found.vectors.numpy().reshape(5, -1), expected, atol=1e-9)
     assert found.residual < 1e-12
     # Without forward-mode derivatives the same by differences, as accurate as those are.
-    around._forward_mode = False
+    around.forward_mode = False
     again = around.solve(right, iterations=400, tolerance=1e-8)
     np.testing.assert_allclose(again.vectors.numpy().reshape(5, -1), expected, atol=1e-6)
 
@@ -309,7 +309,7 @@ def test_an_encoder_without_forward_derivatives_is_sampled_by_differences() -> N
     # The derivative that was taken by differences is the transpose of the one that was taken backward, but for what
     # the network curves within a thousandth of the luminance range.
     moved = (around.changes(right) * slope).sum()
-    assert not around._forward_mode
+    assert not around.forward_mode
     torch.testing.assert_close(moved, (around.pulled_back(slope) * right).sum(), rtol=2e-3, atol=0)
 
     answer = Sample(encoder=encoder, likelihood=likelihood, prior=world.prior, draws=4, evaluations=5)(
@@ -318,3 +318,28 @@ def test_an_encoder_without_forward_derivatives_is_sampled_by_differences() -> N
     assert answer.std is not None
     assert bool(torch.isfinite(answer.std).all())
     assert float(answer.std.min()) > 0
+    assert answer.ended.endswith(", derivatives by central differences")
+
+
+def test_with_forward_derivatives_nothing_is_said_of_differences() -> None:
+    answer = sample(LinearWorld.make(Seed(3), frames=8, size=(5, 5), neurons=10), draws=4)
+    assert "differences" not in answer.ended
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+    ids=["accelerator", "processor"],
+)
+def test_memory_that_runs_out_is_no_missing_derivative(monkeypatch, error: RuntimeError) -> None:
+    world = LinearWorld.make(Seed(3), frames=8, size=(5, 5), neurons=10)
+    z = torch.zeros(world.truth.shape, dtype=torch.float64)
+    around = Linearised(world.encoder, world.likelihood, world.prior, world.observation, z)
+
+    def full(movies: torch.Tensor) -> torch.Tensor:
+        raise error
+
+    monkeypatch.setattr(around, "_rates", full)
+    with pytest.raises(type(error), match="memory"):
+        around.changes(z[None] + 1)
+    assert around.forward_mode

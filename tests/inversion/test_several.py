@@ -155,6 +155,10 @@ def test_only_problems_of_one_encoder_and_one_length_are_solved_together():
         Together([*problems(world), short])
     with pytest.raises(WrongUse, match="one encoder and one length"):
         Together([problems(world)[0], problems(other)[0]])
+    one_by_one = replace(world, encoder=Ensemble([world.encoder] * 2))
+    judged = problems(one_by_one)[0]
+    with pytest.raises(WrongUse, match="must all judge members one by one, or all their mean rate"):
+        Together([judged, replace(judged, member_likelihoods=(world.likelihood,) * 2)])
 
 
 def test_several_trials_of_different_lengths_have_each_their_posterior_mean():

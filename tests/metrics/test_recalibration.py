@@ -6,21 +6,12 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from tests.metrics.gaussian_world import SHAPE, gaussian_world
 
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.metrics.intervals import coverage
 from cinecortex.metrics.recalibration import Recalibration, fit_calibration
 from cinecortex.reconstruction import Reconstruction
-
-SHAPE = (30, 40, 50)
-
-
-def gaussian_world(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Truth, mean and the right standard deviation; both vary from pixel to pixel."""
-    random = np.random.default_rng(seed)
-    mean, std = random.uniform(0, 1, SHAPE), random.uniform(0.05, 0.3, SHAPE)
-    truth = mean + std * random.standard_normal(SHAPE)
-    return torch.from_numpy(truth), torch.from_numpy(mean), torch.from_numpy(std)
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])

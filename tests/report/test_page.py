@@ -253,5 +253,5 @@ def test_figures_refuse_what_cannot_be_drawn() -> None:
         figures.scores_by_mask([0.0], {"a": [1.0, 2.0]}, metric="r")
     with pytest.raises(WrongUse, match="no neuron"):
         figures.encoder_against_ceiling(torch.tensor([0.1]), torch.tensor([torch.nan]))
-    with pytest.raises(WrongUse):
+    with pytest.raises(WrongUse, match="no epoch to draw"):
         figures.learning_curves({"a": []})

@@ -36,7 +36,7 @@ def recording(folder):
 
 
 @pytest.fixture(scope="module")
-def test_trials(recording):
+def held_out(recording):
     return list(recording.tier("test"))
 
 
@@ -142,12 +142,12 @@ def test_every_image_has_one_role(recording):
     assert len(named[0]) + len(named[1]) == TRAIN
 
 
-def test_the_encoder_predicts_images_it_has_not_seen(model, encoder, recording, test_trials, tmp_path):
+def test_the_encoder_predicts_images_it_has_not_seen(model, encoder, recording, held_out, tmp_path):
     assert encoder.settled(1) == slice(0, 1)
-    found = evaluate(model, recording, test_trials)
+    found = evaluate(model, recording, held_out)
     assert found["mean_correlation"] > 0.4
-    rates = study.expected_rates(encoder, test_trials)
-    assert [rate.shape for _, rate in rates] == [(1, NEURONS)] * len(test_trials)
+    rates = study.expected_rates(encoder, held_out)
+    assert [rate.shape for _, rate in rates] == [(1, NEURONS)] * len(held_out)
     write_rates(tmp_path / "rates.zarr", rates, attrs={})
 
 
@@ -155,9 +155,9 @@ def _scores(answers, mask):
     return [movie_correlation(answer.movie, trial.movie, mask=mask, burn_in=0) for trial, answer in answers]
 
 
-def test_map_beats_the_mean_and_knows_its_neurons(model, encoder, recording, test_trials, tmp_path):
+def test_map_beats_the_mean_and_knows_its_neurons(model, encoder, recording, held_out, tmp_path):
     best = MAP(encoder=encoder)
-    found = study.invert_trials(best, test_trials, seed=SEED / "invert")
+    found = study.invert_trials(best, held_out, seed=SEED / "invert")
     assert all(answer.movie.shape == (1, HEIGHT, WIDTH) for _, answer in found)
     train = study.trials_of(model, recording, "train")
     scores = np.array(_scores(found, best.mask))
@@ -166,7 +166,7 @@ def test_map_beats_the_mean_and_knows_its_neurons(model, encoder, recording, tes
         "shuffled": study.Controlled(best, study.shuffled_neurons),
     }
     for other in others.values():
-        beside = _scores(study.invert_trials(other, test_trials, seed=SEED / "invert"), best.mask)
+        beside = _scores(study.invert_trials(other, held_out, seed=SEED / "invert"), best.mask)
         # Paired by image; that a gray or a wrong answer agrees with some images by chance is most of the spread.
         gain = scores - beside
         assert gain.mean() > 0.2
@@ -174,22 +174,22 @@ def test_map_beats_the_mean_and_knows_its_neurons(model, encoder, recording, tes
     scored = study.score_results("map", found, mask=best.mask, encoder=encoder)
     assert scored.values("movie correlation") == pytest.approx(scores.tolist(), abs=1e-6)
     write_result(tmp_path / "map.zarr", found, attrs={})
-    assert read_result(tmp_path / "map.zarr")["movie"].shape == (len(test_trials), 1, HEIGHT, WIDTH)
+    assert read_result(tmp_path / "map.zarr")["movie"].shape == (len(held_out), 1, HEIGHT, WIDTH)
 
 
-def test_the_published_recipe_takes_one_frame(encoder, test_trials):
-    answer = Paper(encoders=(encoder,), steps=30)(test_trials[0].observe(), SEED)
+def test_the_published_recipe_takes_one_frame(encoder, held_out):
+    answer = Paper(encoders=(encoder,), steps=30)(held_out[0].observe(), SEED)
     assert answer.movie.shape == (1, HEIGHT, WIDTH)
     assert answer.frame_passes == 30
-    assert movie_correlation(answer.movie, test_trials[0].movie, burn_in=0) > 0.1
+    assert movie_correlation(answer.movie, held_out[0].movie, burn_in=0) > 0.1
 
 
 @pytest.mark.parametrize("model", [LinearNonlinearSettings()], ids=["linear_nonlinear"], indirect=True)
-def test_every_decoder_takes_one_frame_and_the_fitted_ones_see(model, recording, test_trials):
-    gray = np.zeros(len(test_trials))
+def test_every_decoder_takes_one_frame_and_the_fitted_ones_see(model, recording, held_out):
+    gray = np.zeros(len(held_out))
     for name in ("mean", "nearest", "ridge", "bayesian", "convolutional"):
         decoder = study.make_inverter(name, model, recording, seed=SEED / name)
-        found = study.invert_trials(decoder, test_trials, seed=SEED / "invert")
+        found = study.invert_trials(decoder, held_out, seed=SEED / "invert")
         assert all(answer.movie.shape == (1, HEIGHT, WIDTH) for _, answer in found)
         scores = np.array(_scores(found, None))
         if name == "mean":

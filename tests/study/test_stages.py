@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.in_memory import InMemory
 from tests.worlds import LinearWorld
 
 from cinecortex import study
@@ -35,29 +35,9 @@ from cinecortex.validation.controls import time_shifted
 NEURONS, SIZE = 6, (10, 12)
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A trial in memory."""
-
-    pixels: torch.Tensor
-    activity: torch.Tensor | None
-
-    def movie(self) -> torch.Tensor:
-        return self.pixels
-
-    def response(self) -> torch.Tensor | None:
-        return self.activity
-
-    def behavior(self) -> torch.Tensor:
-        return torch.zeros(len(self.pixels), 0)
-
-    def clip_id(self) -> str:
-        return clip_identity(self.pixels)
-
-
 def trial(name: str, pixels: torch.Tensor, *, session: str = "a", activity: torch.Tensor | None = None) -> Trial:
     size = (pixels.shape[1], pixels.shape[2])
-    return Trial(name, session, "test", 30.0, size, (), Shown(pixels, activity))
+    return Trial(name, session, "test", 30.0, size, (), InMemory(pixels, activity))
 
 
 def recording(session: str, *trials: Trial) -> Recording:

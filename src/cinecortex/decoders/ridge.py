@@ -150,8 +150,7 @@ def fit_ridge(
         train: Trials to fit.
         select: Trials of other clips, to choose the penalty on.
         lags: First and last lag in frames; the response ``lag`` frames after a movie frame tells about it.
-        features: About how many features (neurons times bins) to use. Memory grows with its square (8,000: 2 GB), time
-            with its square too; on simulated responses of 1,000 neurons 4, 5 and 8 bins decode equally well.
+        features: About how many features (neurons times bins) to use. Memory and time grow with its square.
         penalties: Penalties to try, positive, in units of the mean of the Gram matrix's diagonal.
 
     Raises:

@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 from cinecortex.encoders.base import Encoder
 from cinecortex.inversion.curvature import Curvature, RateVectors
 from cinecortex.inversion.likelihoods import Likelihood
+from cinecortex.inversion.memory import is_out_of_memory
 from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.inversion.problem import BehaviorGiven, behavior_told
 from cinecortex.recording import Observation
@@ -50,6 +51,11 @@ class Linearised:
         z: Where to linearise, in whitened coordinates.
         at_once: Vectors that go through the encoder together; by default four clips of 10 s at 36x64 px, or as many
             smaller ones as have their pixels.
+
+    Attributes:
+        applied: To how many vectors F was applied.
+        forward_mode: Whether `changes` differentiates in forward mode. False once an encoder turned out to have no
+            forward derivative: its changes are central differences.
     """
 
     def __init__(
@@ -78,7 +84,7 @@ class Linearised:
             observation.heard.to(device),
         )
         self.applied = 0
-        self._forward_mode = True
+        self.forward_mode = True
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def _rates(self, movies: Tensor) -> Tensor:
@@ -91,7 +97,7 @@ class Linearised:
         return moved - self._origin
 
     def changes(self, vectors: Vectors) -> RateVectors:
-        """``J S v``: the change of the settled rates, by forward-mode differentiation."""
+        """``J S v``: the change of the settled rates, in forward mode or by differences (see `forward_mode`)."""
         parts = []
         for some in torch.split(vectors, self.at_once):
             parts.append(self._tangents(self.pixels(some)))
@@ -99,7 +105,7 @@ class Linearised:
 
     def _tangents(self, pixels: Vectors) -> RateVectors:
         movies = self._movie.expand_as(pixels).contiguous()
-        if self._forward_mode:
+        if self.forward_mode:
             try:
                 with warnings.catch_warnings(), forward_ad.dual_level(), torch.no_grad():
                     # Of torch's own making, on the first use of forward mode.
@@ -109,11 +115,12 @@ class Linearised:
                 tangent: Tensor | None = rates.tangent
                 if tangent is not None:
                     return tangent
-            except (NotImplementedError, RuntimeError) as error:
-                if isinstance(error, torch.OutOfMemoryError):
+            except RuntimeError as error:  # NotImplementedError is one of them
+                if is_out_of_memory(error):
                     raise
-            # A network with an operation that has no forward derivative, such as checkpointed windows.
-            self._forward_mode = False
+            # A network with an operation that has no forward derivative, such as checkpointed windows. An error that
+            # has nothing to do with derivatives comes back below.
+            self.forward_mode = False
         # Changes of a thousandth of the luminance range, where rounding and curvature are both small.
         step = 1e-3 / pixels.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
         with torch.no_grad():

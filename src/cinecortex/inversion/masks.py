@@ -132,7 +132,8 @@ def given(path: Path, frame_size: tuple[int, int]) -> Mask:
 
 def _array(path: Path) -> np.ndarray:
     try:
-        loaded = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
     except FileNotFoundError:
         raise BadData(f"{path} does not exist: name the file that holds the mask.") from None
     except (ValueError, EOFError, OSError) as error:

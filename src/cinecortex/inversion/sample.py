@@ -41,6 +41,8 @@ class Sample:
 
     The standard deviation of a pixel is that of the draws, made sharper by what is known exactly: the prior's.
 
+    Of an encoder without forward-mode derivatives the changes of the rates are central differences; `ended` says so.
+
     Of an `Ensemble` each member makes a MAP and draws of its own. The spread of the members' means about their mean is
     the model's part of the variance (``model_std``), the mean variance of the draws the data's (``data_std``), and
     their sum is that of ``std``; ``movie`` is the mean of the members' means.
@@ -180,6 +182,8 @@ class Sample:
             center = (positions - inverse_hessian * noise).mean(0)
             deviations, mean = positions - center, prior.movie(center)
             ended = f"{count} draws, each descended to"
+        if not around.forward_mode:
+            ended += ", derivatives by central differences"
         pixels = around.pixels(deviations)
         return _Drawn(
             mean=mean,

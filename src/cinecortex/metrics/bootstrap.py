@@ -42,10 +42,9 @@ class Interval:
 def bootstrap_mean(values: Values, *, seed: Seed, level: float = 0.95, draws: int = 10_000) -> Interval:
     """Mean over clips with an expanded percentile bootstrap interval.
 
-    Percentiles of resampled means are too narrow for few clips (they cover about 90 % instead of 95 % with ten), so
-    their levels are widened as Student's t asks for: ``Phi(sqrt(n / (n - 1)) t)`` with n - 1 degrees of freedom
-    (Hesterberg, The American Statistician 2015). No interval reaches beyond the smallest and the largest
-    value.
+    Percentiles of resampled means are too narrow for few clips, so their levels are widened as Student's t asks for:
+    ``Phi(sqrt(n / (n - 1)) t)`` with n - 1 degrees of freedom (Hesterberg, The American Statistician 2015). No interval
+    reaches beyond the smallest and the largest value.
 
     Args:
         values: One per clip. NaN (a clip that could not be scored) is left out and not counted in ``n``.

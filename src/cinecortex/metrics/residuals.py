@@ -43,7 +43,7 @@ def correlation_time(rate: Clips, response: Clips, *, burn_in: int = BURN_IN, lo
     Of the residual ``(y - r) / sqrt(r)`` less its mean over all clips. The autocovariance of each lag is the mean of
     all pairs of frames within clips, so clips are averaged by their length and no pair spans two clips. The sum ends
     before the first lag that is not positive (the initial positive sequence; Geyer, Stat. Sci. 1992), because later
-    lags add noise only; on little data this rule overestimates (by about 5 % on 2,400 frames).
+    lags add noise only; on little data this rule overestimates.
 
     Args:
         rate: What the encoder expects on held-out clips, positive, ``time neuron`` each.
