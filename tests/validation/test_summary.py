@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cinecortex.finding import Finding
 from cinecortex.validation.suite import SUITE, Entry
 from cinecortex.validation.summary import corrected, summarise
@@ -61,14 +63,23 @@ def test_a_part_of_the_suite_says_that_it_is_one():
     assert "On 1 clip," in found.sentence
 
 
-def test_p_values_are_corrected_for_the_number_of_questions():
-    few = [finding(SUITE[0], p=0.03), finding(SUITE[1], p=0.001), finding(SUITE[2], p=None)]
-    assert [one.verdict for one in corrected(few)] == ["supported"] * 3
-    assert corrected(few)[1].data["p_holm"] == 0.002
-    assert corrected(few)[2] == few[2]
-    many = [finding(entry, p=0.03) for entry in SUITE]
-    judged = corrected(many)
+def test_claims_of_their_own_are_corrected_for_their_number():
+    others = [entry for entry in SUITE if not entry.sinks]
+    few = [finding(others[0], p=0.03), finding(others[1], p=0.001), finding(others[2], p=None)]
+    judged = corrected(few, SUITE)
+    assert [one.verdict for one in judged] == ["supported"] * 3
+    assert (judged[0].data["p_holm"], judged[1].data["p_holm"]) == (0.03, 0.002)
+    assert judged[2] == few[2]
+    judged = corrected([finding(entry, p=0.03) for entry in others], SUITE)
     assert {one.verdict for one in judged} == {"undecided"}
     assert "more clips would decide" in judged[0].notes
-    refuted = corrected([finding(entry, "refuted", 0.9) for entry in SUITE])
+    refuted = corrected([finding(entry, "refuted", 0.9) for entry in SUITE], SUITE)
     assert {one.verdict for one in refuted} == {"refuted"}
+
+
+def test_what_must_all_hold_at_once_needs_no_correction():
+    judged = corrected([finding(entry, p=0.016) for entry in SUITE], SUITE)
+    verdicts = {entry.id: one.verdict for entry, one in zip(SUITE, judged, strict=True)}
+    assert {verdicts[entry.id] for entry in SINKS} == {"supported"}
+    assert {verdicts[entry.id] for entry in SUITE if not entry.sinks} == {"undecided"}
+    assert judged[0].data["p_holm"] == pytest.approx(0.016 * len(SUITE))

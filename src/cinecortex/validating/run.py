@@ -141,7 +141,7 @@ def validate(
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
-    findings = corrected([check.judge(judged, answers) for check in checks.values()])
+    findings = corrected([check.judge(judged, answers) for check in checks.values()], run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
     content = run.content(panel[JUDGED], judged, findings, summary, missing)
     _write_json(out / "findings.json", content)

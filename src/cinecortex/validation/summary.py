@@ -25,28 +25,41 @@ class Summary:
     sentence: str
 
 
-def corrected(findings: Sequence[Finding], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
+def corrected(findings: Sequence[Finding], entries: Sequence[Entry], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
     """The findings with their p-values corrected for the number of questions (Holm 1979, Scand J Stat 6:65).
 
-    A claim that is supported alone, and not when it is one among so many, is undecided. Refutations rest on intervals
-    and stay.
+    The main claim is made only where every check that can sink it supports it. All of them at once are supported by
+    chance no more often than any one alone, so these verdicts need no correction (an intersection-union test: Berger
+    1982, Technometrics 24:295). Each of the others is a claim of its own: one that is supported alone, and not as one
+    among so many, is undecided. Refutations rest on intervals and stay.
+
+    Args:
+        findings: What was found.
+        entries: The places of the checks in the suite.
+        alpha: How often a suite may claim one of the others by chance.
     """
-    adjusted = holm({finding.id: finding.p for finding in findings if finding.p is not None})
-    found = []
-    for finding in findings:
-        if finding.id not in adjusted:
-            found.append(finding)
-            continue
-        p = adjusted[finding.id]
-        judged = replace(finding, data={**finding.data, "p_holm": p, "questions": len(adjusted)})
-        if finding.verdict == "supported" and p > alpha:
-            note = (
-                f"Supported by its own interval, but among {len(adjusted)} questions a p of {finding.p:.3g} is to be "
-                f"expected by chance (Holm: {p:.2g}); more clips would decide."
-            )
-            judged = replace(judged, verdict="undecided", notes=" ".join(filter(None, (note, finding.notes))))
-        found.append(judged)
-    return tuple(found)
+    sinks = {entry.id for entry in entries if entry.sinks}
+    every = _adjusted(findings)
+    others = _adjusted([finding for finding in findings if finding.id not in sinks])
+    return tuple(_judged(finding, every, others, alpha) for finding in findings)
+
+
+def _adjusted(findings: Sequence[Finding]) -> dict[str, float]:
+    return holm({finding.id: finding.p for finding in findings if finding.p is not None})
+
+
+def _judged(finding: Finding, every: Mapping[str, float], others: Mapping[str, float], alpha: float) -> Finding:
+    if finding.p is None:
+        return finding
+    found = replace(finding, data={**finding.data, "p_holm": every[finding.id], "questions": len(every)})
+    p = others.get(finding.id, 0.0)
+    if finding.verdict != "supported" or p <= alpha:
+        return found
+    note = (
+        f"Supported by its own interval, but one of {len(others)} such claims is to be expected by chance with a p of "
+        f"{finding.p:.2g} (Holm: {p:.2g}); more clips would decide."
+    )
+    return replace(found, verdict="undecided", notes=" ".join(filter(None, (note, finding.notes))))
 
 
 def summarise(
