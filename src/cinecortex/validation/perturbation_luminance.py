@@ -137,7 +137,9 @@ class Luminance:
             return [NO_ANIMAL]
         notes = [f"Trials left out because all of the change was clipped: {left_out}."] if left_out else []
         if readable is not None:
-            notes.append(f"A linear reading of the neurons explains {readable:.0%} of the variance of luminance.")
+            notes.append(
+                f"A linear reading of the neurons explains {max(readable, 0.0):.0%} of the variance of luminance."
+            )
         return notes
 
 
