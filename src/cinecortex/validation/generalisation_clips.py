@@ -62,7 +62,7 @@ class GeneralisationClips:
         """The rule in words."""
         return (
             f"Gain in movie correlation over the prior-only movie on unseen clips, minus {self.kept:.2f} of that on "
-            f"seen clips (half of the variance explained): supported where the {LEVEL:.0%} interval lies above 0, "
+            f"seen clips: supported where the {LEVEL:.0%} interval lies above 0, "
             f"refuted where it lies below, undecided otherwise and with fewer than {LEAST} clips of either kind."
         )
 
