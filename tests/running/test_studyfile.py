@@ -70,9 +70,14 @@ def test_a_study_does_not_change(tmp_path: Path) -> None:
 
 def test_where_it_runs(tmp_path: Path) -> None:
     assert read_study(written(tmp_path, LEAST + "[execution]\nworkers = 3")).execution.machines() == Machines(workers=3)
-    slurm = 'slurm = {jobs = 2, cores = 4, memory = "8 GB", interface = "ib0"}'
+    slurm = 'slurm = {jobs = 2, cores = 4, memory = "8 GB", interface = "ib0", log_folder = "logs"}'
     asked = read_study(written(tmp_path, LEAST + "[execution]\n" + slurm)).execution.machines().slurm
-    assert asked == Slurm(jobs=2, cores=4, memory="8 GB", interface="ib0")
+    assert asked == Slurm(jobs=2, cores=4, memory="8 GB", interface="ib0", log_folder=str(tmp_path / "logs"))
+    elsewhere = read_study(written(tmp_path, LEAST + "[execution]\n" + slurm))
+    assert elsewhere.on().execution.slurm is not None
+    assert elsewhere.on(workers=2).execution.machines() == Machines(workers=2)
+    with pytest.raises(WrongUse, match="workers and scheduler"):
+        elsewhere.on(workers=2, scheduler="tcp://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,7 @@ def test_where_it_runs(tmp_path: Path) -> None:
         ("[encoder]\nmembers = 2.0", "encoder.members = 2.0: should be a valid integer."),
         ("[encoder]\nmembers = true", "encoder.members = True: should be a valid integer."),
         ("[encoder]\nfolder = 'e'\nepochs = 3", "encoder: an encoder that is given by its folder is not fitted; leave"),
+        ("[encoder]\nkind = ['compact', 'dwiseneuro']", "encoder: 2 kinds need as many members, and there are 1."),
         ("[execution]\nworkers = 2\nscheduler = 'a'", "execution: tasks run in one place, and workers and scheduler"),
         ("[execution]\nslurm = {cores = 1}", "execution.slurm.jobs is missing."),
         ("[trials]\ntier = 'oracle'\nids = ['1']", "trials: choose trials by tier or by ids."),

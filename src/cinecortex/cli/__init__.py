@@ -15,10 +15,11 @@ from cinecortex.cli import recordings  # isort: skip
 from cinecortex.cli import fitting  # isort: skip
 from cinecortex.cli import inverting  # isort: skip
 from cinecortex.cli import validating  # isort: skip
+from cinecortex.cli import running  # isort: skip
 from cinecortex.cli.app import app
 from cinecortex.terminal import INTERRUPTED, fail, sentence_of
 
-__all__ = ["app", "fitting", "inverting", "main", "recordings", "validating"]
+__all__ = ["app", "fitting", "inverting", "main", "recordings", "running", "validating"]
 
 
 def main() -> None:

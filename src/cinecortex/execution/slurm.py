@@ -92,7 +92,7 @@ def slurm_cluster(slurm: Slurm) -> Any:
     return cluster
 
 
-class SlurmTending(SchedulerPlugin):  # type: ignore[misc]  # without types
+class SlurmTending(SchedulerPlugin):
     """Asks again for jobs whose time was up or that were cancelled; what they ran is run again.
 
     Args:

@@ -26,7 +26,7 @@ from cinecortex.validation.check import JUDGED, Asked, Question
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
-_MOVIES = ("movie", "mask", "std", "lower", "upper")
+_MOVIES = ("movie", "mask", "std", "lower", "upper", "data_std", "model_std", "samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def population_mask(encoder: Encoder, folder: Path) -> Mask:
 
 
 def to_answer(found: Reconstruction) -> Answer:
-    """A reconstruction as it is kept; its draws are not."""
+    """A reconstruction as it is kept."""
     arrays = {name: getattr(found, name) for name in _MOVIES if getattr(found, name) is not None}
     facts = {"ended": found.ended, "energy": found.energy, "frame_passes": found.frame_passes, "took": found.seconds}
     return Answer({name: array.detach().cpu().numpy() for name, array in arrays.items()}, facts)

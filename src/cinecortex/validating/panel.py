@@ -69,9 +69,7 @@ def named(
         "method": method,
         "version": version("cinecortex"),
         "recording": recording.fingerprint,
-        "choices": {
-            key: getattr(choices, key) for key in ("mask", "behavior", "prior", "prior_weight", "draws", "calibrate")
-        },
+        "choices": dict(vars(choices)),
     }
     if method in DECODERS or method == "sample":
         told = [facts for facts in model.facts.get("fitted", ()) if facts["session_id"] == recording.session_id]

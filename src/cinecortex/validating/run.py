@@ -93,7 +93,7 @@ class Validation:
 def validate(
     recording: Recording,
     model: Model | Encoder,
-    method: str | Inverter = "map",
+    method: str | Inverter | Panelist = "map",
     *,
     out: Path,
     trials: Sequence[Trial] | None = None,
@@ -107,7 +107,7 @@ def validate(
         recording: The session.
         model: The encoder, and what it says it was fitted to. An encoder alone says nothing: what was leaked to it
             remains open.
-        method: One of ours by name, ``module:object``, or an inverter.
+        method: One of ours by name, ``module:object``, or an inverter; or any of these as a `Panelist`.
         out: Folder for the findings, and for all that a second run need not do again.
         trials: Trials to choose clips from; by default all with a response that are not of tier ``train``.
         movies: Finished reconstructions by trial id, to be judged instead of a method; only the checks that need no
@@ -167,10 +167,12 @@ class _Run:
     def mask(self) -> Mask:
         return population_mask(self.encoder, self.out / "answers")
 
-    def panel(self, method: str | Inverter, movies: Mapping[str, Movie] | None) -> dict[str, Panelist]:
+    def panel(self, method: str | Inverter | Panelist, movies: Mapping[str, Movie] | None) -> dict[str, Panelist]:
         """Everybody who may be asked, by the name that questions have for them."""
         if movies is not None:
             judged = stored()
+        elif isinstance(method, Panelist):
+            judged = method
         elif not isinstance(method, str):
             judged = own(method)
         elif ":" in method:

@@ -1,20 +1,14 @@
-"""A study in one TOML file: everything that decides what comes out, and where it runs.
-
-Paths are relative to the folder that the file is in. Whatever the file does not know stops it: a misspelt setting that
-is silently left at its default would be a study that nobody meant.
-"""
+"""What a study file may say, section by section; each refuses what it does not know."""
 
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from cinecortex.errors import BadData, WrongUse
 from cinecortex.execution.machines import Machines
 from cinecortex.execution.slurm import Slurm
 from cinecortex.methods import DRAWING, METHODS, PRIORS, PriorName
@@ -30,6 +24,12 @@ def _list(value: Any) -> Any:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_list), Field(min_length=1)]
 """One word, or a list of them."""
+
+
+def nearest_of(word: str, known: Sequence[str]) -> str:
+    """What was probably meant, and all that could have been, in a clause."""
+    (nearest,) = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
+    return f"the nearest is {nearest!r}, and there are {', '.join(known)}"
 
 
 class Section(BaseModel):
@@ -103,6 +103,8 @@ class EncoderSection(Section):
         if self.folder is not None and len(self.model_fields_set) > 1:
             other = sorted(self.model_fields_set - {"folder"})[0]
             raise ValueError(f"an encoder that is given by its folder is not fitted; leave out {other}")
+        if len(set(self.kind)) > self.members:
+            raise ValueError(f"{len(set(self.kind))} kinds need as many members, and there are {self.members}")
         return self
 
 
@@ -128,7 +130,9 @@ class MethodSection(Section):
     @model_validator(mode="after")
     def _known(self) -> MethodSection:
         if ":" not in self.name and self.name not in METHODS:
-            raise ValueError(f"method {self.name!r} is unknown; {_nearest(self.name, METHODS)}, or give MODULE:OBJECT")
+            raise ValueError(
+                f"method {self.name!r} is unknown; {nearest_of(self.name, METHODS)}, or give MODULE:OBJECT"
+            )
         if self.samples is not None and self.name not in DRAWING:
             raise ValueError(f"samples go with {', '.join(DRAWING)}; {self.name} draws nothing")
         if self.prior != PRIORS[0] and self.name != "map":
@@ -168,7 +172,7 @@ class ValidationSection(Section):
     checks: Words | None = None
     quick: bool = False
     clips: Count | None = None
-    baselines: Words = ("mean", "nearest", "ridge")
+    baselines: Annotated[tuple[str, ...], BeforeValidator(_list)] = ("mean", "nearest", "ridge")
     held_out: Annotated[tuple[Path, ...], BeforeValidator(_list)] = ()
 
     @model_validator(mode="after")
@@ -245,78 +249,19 @@ class Study(Section):
     execution: Execution = Execution()
     report: ReportSection = ReportSection()
 
+    @property
+    def out(self) -> Path:
+        """Folder for all that is made."""
+        return self.report.out if self.report.out is not None else Path("out")
 
-def read_study(file: Path) -> Study:
-    """Read a study; its paths come back absolute.
+    def on(self, *, workers: int | None = None, scheduler: str | None = None) -> Study:
+        """The same on other machines; as the file says where none are named.
 
-    Raises:
-        WrongUse: it asks for what does not exist or does not go together; the sentence says where, and names the
-            nearest thing that does exist.
-        BadData: it cannot be read, or is not TOML.
-    """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadData(f"{file} cannot be read ({error.strerror}); give the TOML file of a study.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadData(f"{file} is not TOML: {error}.") from error
-    try:
-        study = Study.model_validate(content)
-        study.execution.machines()
-    except ValidationError as error:
-        raise WrongUse(f"{file}: {_sentence(error, content)}.") from error
-    except WrongUse as error:
-        raise WrongUse(f"{file}: execution: {error}") from error
-    return _absolute(study, file)
-
-
-def _absolute(study: Study, file: Path) -> Study:
-    folder = file.resolve().parent
-    parts: dict[str, tuple[Section, dict[str, Any]]] = {
-        "recordings": (study.recordings, {"paths": study.recordings.paths}),
-        "encoder": (study.encoder, {"folder": study.encoder.folder}),
-        "validation": (study.validation, {"held_out": study.validation.held_out}),
-        "report": (study.report, {"out": study.report.out or Path(file.stem)}),
-    }
-
-    def at_home(path: Any) -> Any:
-        return tuple(map(at_home, path)) if isinstance(path, tuple) else path and (folder / path).resolve()
-
-    update = {
-        name: section.model_copy(update={key: at_home(value) for key, value in paths.items()})
-        for name, (section, paths) in parts.items()
-    }
-    return study.model_copy(update=update)
-
-
-def _sentence(error: ValidationError, content: dict[str, Any]) -> str:
-    """The first thing that is wrong; what is unknown goes before what is wrong because it is missing."""
-    found = error.errors(include_url=False)
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    place = [str(part) for part in first["loc"] if not str(part).startswith("tuple[")]
-    where = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        return f"{where} is unknown; {_nearest(place[-1], _keys(place[:-1]))}"
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    if first["type"] == "value_error":
-        return f"{where}: {first['ctx']['error']}"
-    if first["type"] == "literal_error":
-        known = [word.strip(" '") for word in first["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return f"{where} = {first['input']!r} is unknown; {_nearest(str(first['input']), known)}"
-    asked = first["msg"][0].lower() + first["msg"][1:].removeprefix("nput ")
-    return f"{where} = {first['input']!r}: {asked.removeprefix('i')}"
-
-
-def _keys(place: Sequence[str]) -> list[str]:
-    """What a section may hold."""
-    section: type[BaseModel] = Study
-    for name in place:
-        of = section.model_fields[name].annotation
-        section = next(each for each in (of, *getattr(of, "__args__", ())) if isinstance(each, type(BaseModel)))
-    return list(section.model_fields)
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    (nearest,) = difflib.get_close_matches(word, known, n=1, cutoff=0.0)
-    return f"the nearest is {nearest!r}, and there are {', '.join(known)}"
+        Raises:
+            WrongUse: both were named.
+        """
+        if workers is None and scheduler is None:
+            return self
+        elsewhere = Execution(workers=workers, scheduler=scheduler)
+        elsewhere.machines()
+        return self.model_copy(update={"execution": elsewhere})
