@@ -25,6 +25,7 @@ from cinecortex.validation.families import FAMILIES, Family
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import NO_ANIMAL, STRETCH, first_frames, seen, shown_as_it_was
 from cinecortex.validation.verdicts import rule
+from cinecortex.validation.witness import RULE, recorded_and_shown, unless_unlike
 
 LEAST_SHARE = 0.2
 """A fifth of what the recording's own clips score. Honest methods differ from family to family by less: what neurons
@@ -48,7 +49,8 @@ class GeneralisationFamilies:
     success, as neurons and encoder see some families better than others. One that paints what it was trained on
     answers all families with the same, or with movies that have little to do with them: the collapse. One that picks
     the best among movies it knows is somewhat right everywhere, and far from as right as on clips like those; hence
-    the smallest gain worth claiming rises with what the recording's own clips score, shown to the same animal.
+    the smallest gain worth claiming rises with what the recording's own clips score, shown to the same animal. And an
+    animal that is not like the recorded one decides nothing: see `witness`.
 
     Attributes:
         animal: Who is shown the movies; without one nothing is asked.
@@ -79,13 +81,14 @@ class GeneralisationFamilies:
         return (
             "Movie correlation of an answer with its own movie, minus its mean correlation with the movies of other "
             f"families or with the answers to these, whichever is larger: {rule(self.threshold)}. Instead of "
-            f"{self.threshold:g}, {self.share:g} times the score on the recording's own clips where that is more."
+            f"{self.threshold:g}, {self.share:g} times the score on the recording's own clips where that is more. "
+            f"{RULE}"
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
-        """Some movies of every family, and as many of the recording's own clips to compare with."""
-        shown = [trial for _, trial in self._shown(trials)]
-        return {Question.of(trial): trial.observe() for trial in (*shown, *self._own(trials))}
+        """Some movies of every family; and the recording's own clips, as recorded and as shown to the animal."""
+        asked = recorded_and_shown(self.animal, trials, frames=self.frames, seed=self.seed)
+        return {**asked, **{Question.of(shown): shown.observe() for _, shown in self._shown(trials)}}
 
     def judge(self, trials: Sequence[Trial], answers: Answers) -> Finding:
         """Every answer against every movie and every other answer."""
@@ -109,7 +112,7 @@ class GeneralisationFamilies:
             "likeness of answers by family": _by_family(to_answers, kinds),
             "likeness of movies by family": _by_family(self._likeness(movies, movies), kinds),
         }
-        return concluded(
+        finding = concluded(
             self,
             shown,
             values,
@@ -118,6 +121,9 @@ class GeneralisationFamilies:
             metric=f"{METRIC}, own movie minus other families",
             data=data,
             notes=list(self._notes(data)),
+        )
+        return unless_unlike(
+            finding, self.animal, trials, answers, scoring=self.scoring, frames=self.frames, seed=self.seed
         )
 
     def _likeness(self, rows: Sequence[Movie], columns: Sequence[Movie]) -> Table:
@@ -143,12 +149,10 @@ class GeneralisationFamilies:
                 yield family, shown_to(self.animal, trial, movie, name=f"{family} {number + 1}", seed=seed / "noise")
 
     def _own(self, trials: Sequence[Trial]) -> list[Trial]:
-        """As many of the recording's own clips, named as other checks name them."""
-        clips = {trial.clip_id: trial for trial in reversed(trials)}
-        some = [trial for trial in trials if clips[trial.clip_id] is trial][: self.each]
+        """The recording's own clips, shown to the animal."""
         if self.animal is None:
             return []
-        return [shown_as_it_was(self.animal, trial, frames=self.frames, seed=self.seed) for trial in some]
+        return [shown_as_it_was(self.animal, trial, frames=self.frames, seed=self.seed) for trial in trials]
 
     def _notes(self, data: Mapping[str, Any]) -> Iterator[str]:
         if self.animal is None:
