@@ -80,7 +80,7 @@ def validate(
     movies = None
     if reconstructions is not None:
         movies = read_movies(reconstructions, asked if asked is not None else loaded.trials)
-    with progress("inverting", quiet=as_json) as report:
+    with progress("validating", quiet=as_json) as report:
         options = validating.Options(
             checks=None if checks is None else [name.strip() for name in checks.split(",")],
             quick=quick,

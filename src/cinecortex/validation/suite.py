@@ -78,6 +78,7 @@ class Entry:
         make: The check, ready to ask; or, in a clause, what it would need.
         states: What may be claimed where the answer is yes, as it goes on after "that".
         sinks: Whether a no sinks the claim that the movie comes from the neurons; otherwise it limits it.
+        essential: Whether that claim cannot be made without a yes.
         quick: Whether it is part of the quick suite.
         needs_held_out: Whether it needs encoders that the method had nothing to do with.
     """
@@ -86,6 +87,7 @@ class Entry:
     make: Callable[[Subject], Check | str]
     states: str
     sinks: bool = False
+    essential: bool = False
     quick: bool = False
     needs_held_out: bool = False
 
@@ -193,15 +195,45 @@ def _prior_sensitivity(subject: Subject) -> Check | str:
 
 
 SUITE: tuple[Entry, ...] = (
-    Entry(LeakageClips.id, _leakage_clips, "no test clip was in training", sinks=True, quick=True),
+    Entry(LeakageClips.id, _leakage_clips, "no test clip was in training", sinks=True, essential=True, quick=True),
     Entry(LeakageAlignment.id, _leakage_alignment, "nothing was adjusted to what is tested", sinks=True),
-    Entry(NoNeurons.id, _no_neurons, "it shows more than the method paints without any neuron", sinks=True, quick=True),
-    Entry(NeuronsShuffled.id, _neurons_shuffled, "it matters which neuron said what", sinks=True, quick=True),
-    Entry(TimeShifted.id, _time_shifted, "it follows the activity in time", sinks=True),
-    Entry(TrialsSwapped.id, _trials_swapped, "it follows the activity and not the trial", sinks=True, quick=True),
+    Entry(
+        NoNeurons.id,
+        _no_neurons,
+        "it shows more than the method paints without any neuron",
+        sinks=True,
+        essential=True,
+        quick=True,
+    ),
+    Entry(
+        NeuronsShuffled.id,
+        _neurons_shuffled,
+        "it matters which neuron said what",
+        sinks=True,
+        essential=True,
+        quick=True,
+    ),
+    Entry(TimeShifted.id, _time_shifted, "it follows the activity in time", sinks=True, essential=True),
+    Entry(
+        TrialsSwapped.id,
+        _trials_swapped,
+        "it follows the activity and not the trial",
+        sinks=True,
+        essential=True,
+        quick=True,
+    ),
     Entry(PhaseRandomised.id, _phase_randomised, "it rests on more than spectra and correlations", sinks=True),
-    Entry(BehaviorOnly.id, _behavior_only, "it comes from the neurons and not from behavior", sinks=True),
-    Entry(Identification.id, _identification, "it can be told from it which clip was shown", sinks=True, quick=True),
+    Entry(
+        BehaviorOnly.id, _behavior_only, "it comes from the neurons and not from behavior", sinks=True, essential=True
+    ),
+    Entry(
+        Identification.id,
+        _identification,
+        "it can be told from it which clip was shown",
+        sinks=True,
+        essential=True,
+        quick=True,
+    ),
     Entry(HeldoutNeurons.id, _heldout_neurons, "it predicts neurons that it was not made from", sinks=True),
     Entry(
         HeldoutEncoder.id,

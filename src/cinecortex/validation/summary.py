@@ -17,7 +17,8 @@ class Summary:
     """The verdict on a method.
 
     Attributes:
-        verdict: ``refuted`` where a check that sinks the claim was, ``supported`` where all of them were supported.
+        verdict: ``refuted`` where a check that sinks the claim was, ``supported`` where all were supported that are
+            essential to it, ``undecided`` otherwise.
         sentence: What may and what may not be claimed.
     """
 
@@ -28,8 +29,8 @@ class Summary:
 def corrected(findings: Sequence[Finding], entries: Sequence[Entry], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
     """The findings with their p-values corrected for the number of questions (Holm 1979, Scand J Stat 6:65).
 
-    The main claim is made only where every check that can sink it supports it. All of them at once are supported by
-    chance no more often than any one alone, so these verdicts need no correction (an intersection-union test: Berger
+    The main claim is made only where every check that is essential to it supports it. All of them at once are supported
+    by chance no more often than any one alone, so these verdicts need no correction (an intersection-union test: Berger
     1982, Technometrics 24:295). Each of the others is a claim of its own: one that is supported alone, and not as one
     among so many, is undecided. Refutations rest on intervals and stay.
 
@@ -38,9 +39,9 @@ def corrected(findings: Sequence[Finding], entries: Sequence[Entry], *, alpha: f
         entries: The places of the checks in the suite.
         alpha: How often a suite may claim one of the others by chance.
     """
-    sinks = {entry.id for entry in entries if entry.sinks}
+    essential = {entry.id for entry in entries if entry.essential}
     every = _adjusted(findings)
-    others = _adjusted([finding for finding in findings if finding.id not in sinks])
+    others = _adjusted([finding for finding in findings if finding.id not in essential])
     return tuple(_judged(finding, every, others, alpha) for finding in findings)
 
 
@@ -79,8 +80,8 @@ def summarise(
     for entry in entries:
         by[verdicts.get(entry.id, "undecided")].append(entry)
     sunk = [entry for entry in by["refuted"] if entry.sinks]
-    open_questions = [entry for entry in by["undecided"] if entry.sinks]
-    asked = [entry for entry in entries if entry.sinks]
+    open_questions = [entry for entry in by["undecided"] if entry.essential]
+    asked = [entry for entry in entries if entry.essential]
     on = f"on {clips} clip{'s' * (clips != 1)}"
     if sunk:
         verdict: Verdict = "refuted"
@@ -95,8 +96,8 @@ def summarise(
         verdict = "supported"
         first = f"{on.capitalize()}, it may be claimed that {method} reads the movie from the neurons: {_that(asked)}."
     limits = [entry for entry in by["refuted"] if not entry.sinks]
-    rest = [entry for entry in by["undecided"] if not entry.sinks and entry.id not in missing]
-    more = [entry for entry in by["supported"] if not entry.sinks or verdict != "supported"]
+    rest = [entry for entry in by["undecided"] if not entry.essential and entry.id not in missing]
+    more = [entry for entry in by["supported"] if not entry.essential or verdict != "supported"]
     sentences = [first]
     if more:
         sentences.append(f"{'Also' if verdict == 'supported' else 'What holds'}: {_that(more)}.")
@@ -106,7 +107,7 @@ def summarise(
         sentences.append(f"Undecided: {_that(rest, word='whether')}.")
     unasked = sum(entry.sinks for entry in SUITE if entry not in entries)
     if unasked:
-        sentences.append(f"{unasked} more checks could sink the claim and were left out.")
+        sentences.append(f"{unasked} more checks could sink this and were left out.")
     if missing:
         sentences.append(f"Not asked: {'; '.join(f'{name} ({why})' for name, why in missing.items())}.")
     return Summary(verdict, " ".join(sentences))
