@@ -175,20 +175,23 @@ def _descend(
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float((a * b).sum(dtype=torch.float64))
+    # Row by row in the tensors' own precision, and over rows in double: no third tensor of that size is made.
+    if a.ndim < 2:
+        return float((a * b).sum(dtype=torch.float64))
+    return float(torch.linalg.vecdot(a.flatten(1), b.flatten(1)).sum(dtype=torch.float64))
 
 
 def _two_loops(gradient: Tensor, pairs: deque[tuple[Tensor, Tensor, float]], inverse_hessian: Tensor | float) -> Tensor:
     direction, weights = gradient, []
     for moved, turned, curvature in reversed(pairs):
         weight = _dot(moved, direction) / curvature
-        direction = direction - weight * turned
+        direction = torch.add(direction, turned, alpha=-weight)
         weights.append(weight)
     direction = inverse_hessian * direction
     if pairs:
         # Brought to the scale of the newest curvature: equation 7.20, the estimate standing for the identity.
         _, turned, curvature = pairs[-1]
-        direction = direction * (curvature / _dot(turned, inverse_hessian * turned))
+        direction *= curvature / _dot(turned, inverse_hessian * turned)
     for (moved, turned, curvature), weight in zip(pairs, reversed(weights), strict=True):
-        direction = direction + (weight - _dot(turned, direction) / curvature) * moved
+        direction.add_(moved, alpha=weight - _dot(turned, direction) / curvature)
     return direction

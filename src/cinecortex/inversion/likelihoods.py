@@ -146,12 +146,12 @@ class SharedGainPoisson:
         frames, count = len(rate), loading.shape[1]
         products = (loading[:, :, None] * loading[:, None, :]).flatten(1)
         prior = _precision_bands(frames, tuple(self.shared_gain.correlation_time.tolist()))
-        factors = rate.new_zeros(frames, count)
+        factors, ungained, seen = rate.new_zeros(frames, count), temper * rate, (temper * response) @ loading
         for _ in range(30):
-            expected = temper * rate * torch.exp(factors @ loading.T)
-            if not bool(torch.isfinite(expected).all()):
+            expected = ungained * torch.exp(factors @ loading.T)
+            slope = seen - expected @ loading - self._pull(factors)
+            if not bool(torch.isfinite(slope).all()):
                 break  # a rate that is out of all bounds: the value will say so, and a line search steps back
-            slope = (temper * response - expected) @ loading - self._pull(factors)
             curvature = (expected @ products).view(frames, count, count).double().cpu().numpy()
             bands = prior.copy()
             for row in range(count):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,14 +11,20 @@ import torch
 from cinecortex import study
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
+from cinecortex.encoders.fit import FitSettings
 from cinecortex.encoders.linear_start import LinearNonlinearSettings
 from cinecortex.encoders.train import Architecture, Compact, fit_model, kind_of
-from cinecortex.errors import BadData
+from cinecortex.errors import BadData, CinecortexError
+from cinecortex.execution.mapping import Failed, Task, map_tasks
 from cinecortex.recording import Recording, Trial
 from cinecortex.seeds import Seed
 
-HELD_OUT: tuple[Architecture, ...] = (Compact(), LinearNonlinearSettings())
-"""What is fitted to be held out: of one of them the judged encoder may be another seed, of one another architecture."""
+HELD_OUT: Sequence[tuple[Architecture, FitSettings]] = (
+    (Compact(), FitSettings(epochs=6)),
+    (LinearNonlinearSettings(), FitSettings(epochs=4)),
+)
+"""What is fitted to be held out: of one of them the judged encoder may be another seed, of one another architecture.
+They judge and need not win: the last epochs, which gain little, are left out."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -72,19 +79,34 @@ def held_out_encoders(
         given: Folders of encoders to take instead.
         seed: Another one than the judged encoder's.
         tell: Told what is fitted.
-        progress: Told of every epoch.
+        progress: Told of every fit.
     """
     if given:
         return {path.name: load_model(path).session(recording.session_id) for path in given}
-    encoders = {}
-    for architecture in HELD_OUT:
-        kind = kind_of(architecture)
-        own = folder / f"{kind}-{seed.root}"
-        if not _is_of(own, recording):
-            tell(f"fitting a {kind} encoder that the method has nothing to do with")
-            save_model(fit_model([recording], architecture, seed=seed / "held out", progress=progress), own)
-        encoders[f"{kind}, fitted anew"] = load_model(own).session(recording.session_id)
-    return encoders
+    folders = {kind_of(architecture): folder / f"{kind_of(architecture)}-{seed.root}" for architecture, _ in HELD_OUT}
+    missing = [
+        Task(kind, f"a {kind} encoder that the method has nothing to do with", (architecture, settings))
+        for (architecture, settings), (kind, own) in zip(HELD_OUT, folders.items(), strict=True)
+        if not _is_of(own, recording)
+    ]
+    if missing:
+        tell(f"fitting {' and '.join(task.name for task in missing)}")
+    # In threads of this process, wherever inversions run: only here the recording is sure to be at hand.
+    for fitted in map_tasks(_Fit(recording, seed / "held out"), missing, progress=progress):
+        if isinstance(fitted, Failed):
+            raise CinecortexError(fitted.sentence)
+        save_model(fitted.value, folders[fitted.key])
+    return {f"{kind}, fitted anew": load_model(own).session(recording.session_id) for kind, own in folders.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    recording: Recording
+    seed: Seed
+
+    def __call__(self, asked: tuple[Architecture, FitSettings]) -> Model:
+        architecture, settings = asked
+        return fit_model([self.recording], architecture, settings=settings, seed=self.seed)
 
 
 def _is_of(folder: Path, recording: Recording) -> bool:

@@ -19,6 +19,7 @@ from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Answers, Asked, Question, answered
 from cinecortex.validation.scoring import Scoring
+from cinecortex.validation.stretch import STRETCH, first_frames
 from cinecortex.validation.verdicts import LEVEL, decide, independent_units, rule
 
 TEMPORAL_HZ = (0.0, 0.5, 2.0, 5.0, math.inf)
@@ -46,6 +47,7 @@ class PriorSensitivity:
         seed: Stream for intervals and permutations.
         scoring: How an answer is held against another.
         clips: How many clips are asked; the first, one trial of each.
+        frames: How much of each, from its start.
         threshold: Least agreement.
     """
 
@@ -56,6 +58,7 @@ class PriorSensitivity:
     seed: Seed
     scoring: Scoring = field(default_factory=Scoring)
     clips: int = 6
+    frames: int = STRETCH
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
@@ -131,7 +134,7 @@ class PriorSensitivity:
         first: dict[str, Trial] = {}
         for trial in trials:
             first.setdefault(trial.clip_id, trial)
-        return list(first.values())[: self.clips]
+        return [first_frames(trial, self.frames) for trial in list(first.values())[: self.clips]]
 
     def _alike(self, judged: AnyMovie, other: AnyMovie) -> float:
         likeness = self.scoring(other, judged)
