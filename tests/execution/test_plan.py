@@ -9,7 +9,7 @@ from cinecortex.execution.cache import Answer, Cache
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.execution.machines import Machines
 from cinecortex.execution.mapping import Task
-from cinecortex.execution.pace import in_words, seconds_left
+from cinecortex.execution.pace import Pace, in_words
 from cinecortex.execution.plan import Plan, carry_out, make_plan
 
 ONE = Machines(threads=1)
@@ -98,12 +98,27 @@ def test_a_damaged_answer_is_missing(cache: Cache) -> None:
 
 
 def test_the_estimate_counts_rounds_of_as_many_as_run_at_once() -> None:
-    plan = Plan(asked=7, kept=("a" * 32, "b" * 32), missing=tuple(task(n) for n in range(5)), seconds=(20.0, 40.0))
+    plan = Plan(
+        asked=7, kept=("a" * 32, "b" * 32), missing=tuple(task(n) for n in range(5)), took=(("", 20.0), ("", 40.0))
+    )
     assert plan.estimate_seconds(Machines(threads=2)) == 3 * 30.0
     assert plan.estimate_seconds(Machines(workers=5)) == 30.0
     assert plan.estimate_seconds(Machines(scheduler="tcp://10.0.0.1:8786")) is None
     expected = "7 tasks asked for: 2 in the cache, 5 to run on 2 worker processes on this machine, about 90 s."
     assert plan.sentence(Machines(workers=2)) == expected
-    assert seconds_left([], 5, at_once=2) is None
-    assert seconds_left([1.0], 5, at_once=0) is None
+    assert Pace().left([""] * 5, at_once=2) is None
+    assert Pace([("", 1.0)]).left([""] * 5, at_once=0) is None
     assert [in_words(s) for s in (0.0, 9.96, 119.0, 600.0, 7200.0)] == ["0.0 s", "10.0 s", "119 s", "10 min", "2.0 h"]
+
+
+def test_each_kind_has_a_pace_of_its_own_and_the_first_that_warms_up_does_not_count(cache: Cache) -> None:
+    pace = Pace([("slow", 90.0), ("slow", 10.0), ("slow", 10.0), ("fast", 1.0)])
+    assert pace.left(["slow"] * 3, at_once=1) == 30.0
+    assert pace.left(["fast", "fast", "slow"], at_once=1) == 12.0
+    assert pace.left(["fast", "fast", "slow"], at_once=2) == 11.0, "the slow one begins when a fast one is done"
+    assert pace.left(["never seen"], at_once=1) == 10.0
+    one, two = (Task(fingerprint({"n": n}), str(n), n, kind) for n, kind in ((1, "slow"), (2, "fast")))
+    cache.write(one.key, Answer({}, {"seconds": 40.0}))
+    cache.write(two.key, Answer({}, {"seconds": 2.0}))
+    plan = make_plan([one, two, Task(fingerprint({"n": 3}), "3", 3, "fast")], cache)
+    assert plan.estimate_seconds(ONE) == 2.0

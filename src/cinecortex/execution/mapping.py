@@ -20,7 +20,7 @@ from distributed import CancelledError, Client, Future, KilledWorker, wait
 
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.execution.machines import Machines, connected, tending
-from cinecortex.execution.pace import in_words, seconds_left
+from cinecortex.execution.pace import Pace, in_words
 from cinecortex.execution.sealing import forget, opened, opened_once, seal
 from cinecortex.execution.stopping import Stopped, call, stop
 
@@ -40,11 +40,13 @@ class Task(Generic[T]):
         key: Its content address; tasks of one key have one answer.
         name: What people call it.
         argument: What the function is given. Rather the name of a thing than the thing: it is sent to the worker.
+        kind: Tasks of one kind take about as long; for what is said of the time that is left.
     """
 
     key: str
     name: str
     argument: T
+    kind: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,7 @@ def map_tasks(
     with _one_torch_thread(), connected(machines) as client:
         group, tend = uuid.uuid4().hex, _now_and_then(tending(machines, client))
         try:
-            yield from _told(client, _outcomes(client, tend, group, function, tasks), len(tasks), progress)
+            yield from _told(client, _outcomes(client, tend, group, function, tasks), tasks, progress)
         except BaseException:
             stop(group)
             raise
@@ -132,17 +134,18 @@ def map_tasks(
 
 
 def _told(
-    client: Client, outcomes: Iterator[Done[R] | Failed], total: int, progress: Progress | None
+    client: Client, outcomes: Iterator[Done[R] | Failed], tasks: Sequence[Task[T]], progress: Progress | None
 ) -> Iterator[Done[R] | Failed]:
-    seconds: list[float] = []
-    for number, outcome in enumerate(outcomes, 1):
+    pace, left = Pace(), {task.key: task.kind for task in tasks}
+    for outcome in outcomes:
         yield outcome
+        kind = left.pop(outcome.key)
         if isinstance(outcome, Done):
-            seconds.append(outcome.seconds)
+            pace.add(kind, outcome.seconds)
         if progress is not None:
-            left = seconds_left(seconds, total - number, at_once=sum(client.nthreads().values()))
-            more = "" if left is None or number == total else f"; about {in_words(left)} left"
-            progress(number, total, outcome.sentence + more)
+            seconds = pace.left(list(left.values()), at_once=sum(client.nthreads().values()))
+            more = f"; about {in_words(seconds)} left" if left and seconds is not None else ""
+            progress(len(tasks) - len(left), len(tasks), outcome.sentence + more)
 
 
 def _outcomes(

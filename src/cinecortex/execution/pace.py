@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterable, Sequence
+from statistics import median
 
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
-def seconds_left(seconds: Sequence[float], tasks: int, *, at_once: int) -> float | None:
-    """Time until so many more tasks are done, if they take on average what the finished ones took.
+class Pace:
+    """What tasks took, by kind; a kind that was not seen is taken for the others.
 
-    >>> seconds_left([2.0, 4.0], 5, at_once=2)
-    9.0
+    >>> pace = Pace([("map", 8.0), ("map", 2.0), ("map", 2.0), ("ridge", 0.5)])
+    >>> pace.left(["map", "map", "ridge"], at_once=2)
+    2.5
 
     Args:
-        seconds: What each finished task took.
-        tasks: How many are still to finish.
-        at_once: How many run at the same time.
-
-    Returns:
-        Seconds; None where nothing has finished, or nothing can run.
+        took: Kind and seconds of finished tasks.
     """
-    if not seconds or at_once < 1:
-        return None
-    return math.ceil(tasks / at_once) * sum(seconds) / len(seconds)
+
+    def __init__(self, took: Iterable[tuple[str, float]] = ()) -> None:
+        self._took: dict[str, list[float]] = {}
+        for kind, seconds in took:
+            self.add(kind, seconds)
+
+    def add(self, kind: str, seconds: float) -> None:
+        """One more has finished."""
+        self._took.setdefault(kind, []).append(seconds)
+
+    def left(self, kinds: Sequence[str], *, at_once: int) -> float | None:
+        """Time until tasks of these kinds are done, each begun as soon as there is room for it.
+
+        Args:
+            kinds: Of each task that is still to finish, in their order.
+            at_once: How many run at the same time.
+
+        Returns:
+            Seconds; None where nothing has finished, or nothing can run.
+        """
+        if not self._took or at_once < 1:
+            return None
+        every = [seconds for took in self._took.values() for seconds in took]
+        # The median: the first task of a worker takes longer, because it warms up.
+        usual = {kind: median(self._took.get(kind, every)) for kind in set(kinds)}
+        busy = [0.0] * at_once
+        for kind in kinds:
+            heapq.heapreplace(busy, busy[0] + usual[kind])
+        return max(busy)
 
 
 def in_words(seconds: float) -> str:

@@ -15,7 +15,7 @@ from cinecortex.errors import WrongUse
 from cinecortex.execution.cache import Answer, Cache
 from cinecortex.execution.machines import Machines
 from cinecortex.execution.mapping import Failed, Progress, Task, map_tasks
-from cinecortex.execution.pace import in_words, seconds_left
+from cinecortex.execution.pace import Pace, in_words
 
 T = TypeVar("T")
 SECONDS = "seconds"
@@ -30,14 +30,14 @@ class Plan(Generic[T]):
         asked: How many tasks were asked for, with repetitions.
         kept: Keys of the distinct tasks whose answer is in the cache.
         missing: The distinct tasks that must be run.
-        seconds: What the answers in the cache took, those that say so.
+        took: Kind of the task and seconds that it took, of the answers in the cache that say so.
         noun: What people call one task, such as "inversion".
     """
 
     asked: int
     kept: tuple[str, ...]
     missing: tuple[Task[T], ...]
-    seconds: tuple[float, ...] = ()
+    took: tuple[tuple[str, float], ...] = ()
     noun: str = "task"
 
     @property
@@ -47,7 +47,7 @@ class Plan(Generic[T]):
 
     def estimate_seconds(self, machines: Machines) -> float | None:
         """Time the missing tasks will take, by what the kept answers took; None where that is unknown."""
-        return seconds_left(self.seconds, len(self.missing), at_once=machines.at_once or 0)
+        return Pace(self.took).left([task.kind for task in self.missing], at_once=machines.at_once or 0)
 
     def sentence(self, machines: Machines | None = None) -> str:
         """What will be done, before it is done; with the time it may take, if there are machines and a measure."""
@@ -97,14 +97,14 @@ def make_plan(tasks: Iterable[Task[T]], cache: Cache, *, noun: str = "task") -> 
     distinct: dict[str, Task[T]] = {}
     for task in asked:
         distinct.setdefault(task.key, task)
-    kept, missing, seconds = [], [], []
+    kept, missing, took = [], [], []
     for task in distinct.values():
         if (answer := cache.read(task.key)) is None:
             missing.append(task)
         else:
             kept.append(task.key)
-            seconds += [float(answer.facts[SECONDS])] if SECONDS in answer.facts else []
-    return Plan(len(asked), tuple(kept), tuple(missing), tuple(seconds), noun)
+            took += [(task.kind, float(answer.facts[SECONDS]))] if SECONDS in answer.facts else []
+    return Plan(len(asked), tuple(kept), tuple(missing), tuple(took), noun)
 
 
 def carry_out(

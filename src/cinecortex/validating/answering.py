@@ -99,7 +99,9 @@ class Answering:
         content = dict(vars(seen))
         key = fingerprint({"method": identities[question.method], "observation": content, "seed": stream})
         who = f", {self.panel[question.method].name}" if question.method != JUDGED else ""
-        return Task(key, f"trial {question.trial_id} ({question.control}{who})", Asking(question.method, seen, stream))
+        name = f"trial {question.trial_id} ({question.control}{who})"
+        kind = f"{self.panel[question.method].name}, {seen.frames} frames"
+        return Task(key, name, Asking(question.method, seen, stream), kind)
 
     def _inverters(self, plan: Plan[Asking]) -> dict[str, Inverter]:
         """Those who still have something to answer; decoders are fitted here."""
