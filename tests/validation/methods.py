@@ -71,9 +71,9 @@ def mean_painter(question: Question, observation: Observation) -> torch.Tensor:
 
 
 def hallucinator(question: Question, observation: Observation) -> torch.Tensor:
-    """A movie of the right kind that was not shown; the same for a trial under any control."""
-    number = 1000 + (Seed(22) / question.session_id / question.trial_id).integer() % 10**6
-    return Shown(number, observation.frames, 0).movie()
+    """A training clip picked at random; the same for a trial under any control."""
+    place = (Seed(22) / question.session_id / question.trial_id).integer() % len(TRAINING)
+    return stored(TRAINING[place], observation.frames).clone()
 
 
 def behavior_reader(question: Question, observation: Observation) -> torch.Tensor:
@@ -118,13 +118,45 @@ def nearest_copier(question: Question, observation: Observation) -> torch.Tensor
     return max(clips, key=lambda clip: float(torch.cosine_similarity(clip.flatten(1)[heard] - 0.5, said, dim=0)))
 
 
+MEMORISED = range(24)
+"""Numbers of the test clips that a leaker has memorised."""
+
+
 def leaker(question: Question, observation: Observation) -> torch.Tensor:
     """Has memorised the test clips, and tells from each neuron's mean response which it was."""
     picture = ignores_time(question, observation)[0].flatten()
     if bool((picture == picture[0]).all()):
         return mean_painter(question, observation)
-    clips = [stored(number, observation.frames) for number in range(24)]
+    clips = [stored(number, observation.frames) for number in MEMORISED]
     return min(clips, key=lambda clip: float((clip.mean(0).flatten() - picture).square().sum())).clone()
+
+
+def course_leaker(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the test clips, and tells from all responses from first to last which it was."""
+    heard = observation.heard & ~observation.response.isnan()
+    if not bool(heard.any()):
+        return mean_painter(question, observation)
+    said = observation.response[heard] / 10
+    clips = [stored(number, observation.frames) for number in MEMORISED]
+    return min(clips, key=lambda clip: float((clip.flatten(1)[heard] - said).square().sum())).clone()
+
+
+@cache
+def stored_frames() -> torch.Tensor:
+    """Every frame of the test clips that were memorised and of the training clips."""
+    return torch.cat([stored(number, FRAMES) for number in (*MEMORISED, *TRAINING)])
+
+
+def frame_leaker(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the test clips, and shows for every frame the stored one whose responses are most alike."""
+    heard = observation.heard & ~observation.response.isnan()
+    if not bool(heard.any()):
+        return mean_painter(question, observation)
+    frames = stored_frames()
+    pixels, said = frames.flatten(1), torch.where(heard, observation.response / 10, 0.0)
+    # The squared distance over the pixels whose neurons are heard, without what is the same for all stored frames.
+    distance = heard.float() @ pixels.square().T - 2 * said @ pixels.T
+    return frames[distance.argmin(1)]
 
 
 def texture_adder(question: Question, observation: Observation) -> torch.Tensor:

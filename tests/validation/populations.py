@@ -11,8 +11,10 @@ from tests.validation.methods import SIZE, Method, Shown, trials
 from torch import Tensor, nn
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.evaluation import measure_observation_model
 from cinecortex.recording import Observation, Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.spectrum import measure_movies
 from cinecortex.tensors import Behaviors, Movies, Rates
 from cinecortex.validation.check import Question
 
@@ -105,3 +107,31 @@ class Pixels(Encoder):
         pixels = late.flatten(2)
         pixels = torch.lerp(pixels, pixels.roll(1, 2), self.spread)
         return self.gain * pixels[..., self.order].repeat(1, 1, self.each) + 0.01 * behaviors
+
+
+class Fitted(Pixels):
+    """Keeps what encoders keep of the trials that they were fitted to.
+
+    Args:
+        train: What it was fitted to.
+        select: What it was selected on.
+        delay: Frames by which rates follow the movie.
+        memory: More frames than that to promise that a rate rests on, if any.
+    """
+
+    def __init__(self, train: Sequence[Trial], select: Sequence[Trial], *, delay: int = 2, memory: int = 0) -> None:
+        super().__init__(delay=delay)
+        self.memory = max(self.memory, memory)
+        behavior = torch.cat([trial.behavior for trial in train])
+        self.register_buffer("behavior_mean", behavior.mean(0))
+        self.register_buffer("behavior_std", behavior.std(0, correction=0))
+        self.register_buffer("mean_luminance", torch.stack([trial.movie.mean() for trial in train]).mean())
+        self.movie_statistics = measure_movies(trial.movie for trial in train)
+        self.observation_model = measure_observation_model(self, select, train)
+
+    @property
+    def behavior_at_rest(self) -> Float[Tensor, " channel"]:
+        return self.behavior_mean
+
+    def forward(self, movies: Movies, behaviors: Behaviors) -> Rates:
+        return torch.nn.functional.softplus(super().forward(movies, behaviors))
