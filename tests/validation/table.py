@@ -6,7 +6,7 @@ method from `WRONG`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.validation import methods, tiny
@@ -40,27 +40,29 @@ WRONG: Mapping[str, tuple[str, Method]] = {
 """Name in the table, what it does, and the method."""
 
 MEMORISED = frozenset({"behavior reader", "leaker", "course leaker", "frame leaker"})
-"""Those whose encoder was fitted together with another session, in which the test clips were shown."""
-TOLD = "leakage.clips"
-"""The check that knows it only because the encoder says so."""
+"""Those whose encoder was fitted to the test trials too."""
+TOLD = ("leakage.clips", "leakage.alignment")
+"""The checks that are told so by the encoder; all others must find it out."""
 
 
-def all_findings() -> dict[str, dict[str, Finding]]:
-    """What every check says of every method, by name of the method, the honest one first, and by check."""
+Told = dict[str, dict[str, Finding]]
+"""What every check says of every method, by name of the method, the honest one first, and by check."""
+
+
+def method_by_method() -> Iterator[tuple[str, dict[str, Finding]]]:
+    """The name of every method and what every check says of it, in their order."""
     shown, honest = tiny.judged(), tiny.subject()
     checks, leaked = tiny.checks(honest), tiny.checks(tiny.leaked(honest))
+    confessed = {name: leaked[name].judge(shown, {}) for name in TOLD}
     asking = {name: check.ask(shown) for name, check in checks.items()}
     # What needs no reconstruction says the same of every method that has the same encoder.
     silent = {name: checks[name].judge(shown, {}) for name, asked in asking.items() if not asked}
     asked = {question: observation for of_one in asking.values() for question, observation in of_one.items()}
     others = _answers({q: seen for q, seen in asked.items() if q.method != JUDGED}, methods.honest)
-    told = {}
     for name, method in {HONEST: methods.honest, **{name: method for name, (_, method) in WRONG.items()}}.items():
         given = {**others, **_answers({q: seen for q, seen in asked.items() if q.method == JUDGED}, method)}
-        told[name] = {check: silent.get(check) or checks[check].judge(shown, given) for check in checks}
-        if name in MEMORISED:
-            told[name][TOLD] = leaked[TOLD].judge(shown, {})
-    return told
+        known = silent | (confessed if name in MEMORISED else {})
+        yield name, {check: known.get(check) or checks[check].judge(shown, given) for check in checks}
 
 
 def summary(findings: Mapping[str, Finding]) -> Summary:
@@ -68,7 +70,12 @@ def summary(findings: Mapping[str, Finding]) -> Summary:
     return summarise(corrected(list(findings.values())), SUITE, method="it", clips=tiny.CLIPS, missing={})
 
 
-def page(told: Mapping[str, Mapping[str, Finding]]) -> str:
+def untold(told: Told, name: str) -> dict[str, Finding]:
+    """What is found of a method where its encoder keeps to itself what it was fitted to."""
+    return told[name] | {check: told[HONEST][check] for check in TOLD}
+
+
+def page(told: Told) -> str:
     """The page of the documentation."""
     names = list(told)
     rows = [
@@ -82,9 +89,9 @@ def page(told: Mapping[str, Mapping[str, Finding]]) -> str:
         "# Which check catches which wrong method",
         "",
         "The whole suite on methods that are wrong in one way each, in a world where every pixel has three neurons of",
-        f"its own, on {tiny.CLIPS} clips. Written by `python -m tests.validation.table`; the tests fail where this page",
-        "is stale, where a check of the suite is missing, where a wrong method is caught by fewer than two checks, and",
-        "where the honest one is caught by any or not supported by all.",
+        f"its own, on {tiny.CLIPS} clips. Written by `python -m tests.validation.table`. The tests fail where it is",
+        "stale or lacks a check of the suite, where a wrong method is caught by fewer than two checks, and where the",
+        "honest one is not supported by all.",
         "",
         "| name | what it does |",
         "|---|---|",
@@ -92,22 +99,25 @@ def page(told: Mapping[str, Mapping[str, Finding]]) -> str:
         *(f"| {name} | {what} |" for name, (what, _) in WRONG.items()),
         "",
         "Empty cells are `supported`. That a check supports a wrong method says only that it asks for something else.",
-        "A refuted check marked with * sinks the claim that the movie comes from the neurons. The last row is the",
-        "verdict of the summary, with all p-values corrected for the number of questions.",
+        "A refuted check marked with * sinks the claim that the movie comes from the neurons. The summary's verdict is",
+        "with all p-values corrected for the number of questions.",
         "",
-        f"Of all methods that have memorised clips (the {_and(MEMORISED, names)}) the encoder says that it was fitted",
-        f"to another session, in which the test clips were shown: `{TOLD}` refutes them by that. Each is refuted by at",
-        "least two checks besides, which need nobody to say so.",
+        "A method that has memorised test clips was fitted to the test trials too. The first two checks are told so, by",
+        "its encoder itself; to all others it makes no difference. `summary, untold` is the verdict where the encoder",
+        "keeps that to itself: two checks at least still refute it. But that a frame leaker follows the activity is",
+        "true, and no check that would sink the claim refutes it then; it gives itself away by movies that it has not",
+        "memorised.",
         "",
-        "A frame leaker is wrong only where there are many more pictures than it has memorised. On frames of 4x5 pixels",
-        "some stored frame is like any frame that could be shown, so that it does read them, coarsely; hence frames of",
-        f"{tiny.FRAME[0]}x{tiny.FRAME[1]} here.",
+        "A frame leaker is wrong only where there are many more pictures than it has memorised. On frames of 4x5 pixels, as in the",
+        "tests of single checks, some stored frame is like any that could be shown: it then reads them, if coarsely.",
+        f"Hence frames of {tiny.FRAME[0]}x{tiny.FRAME[1]} here.",
         "",
         f"| check | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",
         *rows,
         f"| refuted by | {' | '.join(caught)} |",
         f"| summary | {' | '.join(summary(told[name]).verdict for name in names)} |",
+        f"| summary, untold | {' | '.join(summary(untold(told, name)).verdict for name in names)} |",
         "",
     ]
     return "\n".join(lines)
@@ -119,15 +129,10 @@ def _answers(asked: Asked, method: Method) -> Answers:
     return {question: Reconstruction(ask(question, seen), ended="tested") for question, seen in asked.items()}
 
 
-def _and(some: frozenset[str], order: list[str]) -> str:
-    *most, last = [name for name in order if name in some]
-    return f"{', '.join(most)} and {last}"
-
-
 def _cell(verdict: str) -> str:
     return "" if verdict == "supported" else verdict
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(all_findings()), encoding="utf-8")
+    PAGE.write_text(page(dict(method_by_method())), encoding="utf-8")
     print(f"wrote {PAGE}")

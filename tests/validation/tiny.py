@@ -53,10 +53,9 @@ class Kept:
         return self.reader.clip_id()
 
 
-def kept(trials: list[Trial], *, role: str = "", session: str = "a") -> tuple[Trial, ...]:
-    """The trials, quick to read and named by their role, since names are to tell trials of a session apart."""
-    named = [replace(trial, trial_id=f"{role} {trial.trial_id}".strip(), session_id=session) for trial in trials]
-    return tuple(replace(trial, reader=Kept(trial.reader)) for trial in named)
+def kept(trials: list[Trial], role: str) -> tuple[Trial, ...]:
+    """The trials, quick to read, and named by their role so that no two of the session are named alike."""
+    return tuple(replace(one, trial_id=f"{role} {one.trial_id}", reader=Kept(one.reader)) for one in trials)
 
 
 class ManyEyes(Eye):
@@ -82,13 +81,13 @@ SCORES: dict[tuple[bytes, bytes, torch.Size], float] = {}
 
 def judged() -> tuple[Trial, ...]:
     """The trials that are judged: one for each clip."""
-    return kept(crowds(CLIPS, size=FRAME))
+    return kept(crowds(CLIPS, size=FRAME), "test")
 
 
 def subject() -> Subject:
     """Everything that a check may ask for, of an encoder that has seen no test clip."""
-    train = kept(crowds(len(TRAINING), first=TRAINING.start, size=FRAME), role="train")
-    select = kept(crowds(len(SELECT), first=SELECT.start, size=FRAME), role="select")
+    train = kept(crowds(len(TRAINING), first=TRAINING.start, size=FRAME), "train")
+    select = kept(crowds(len(SELECT), first=SELECT.start, size=FRAME), "select")
     again = crowds(REPEATED, repeats=2, size=FRAME)[REPEATED:]
     return Subject(
         encoder=Fitted(train, select, delay=0, memory=MEMORY),
@@ -103,17 +102,22 @@ def subject() -> Subject:
             "another kind": Pixels(NEURONS_EACH, spread=0.3, size=FRAME),
         },
         animal=ManyEyes(),
-        repeats=kept(again, role="again"),
+        repeats=kept(again, "again"),
         baselines=BASELINES,
         priors=PRIORS,
     )
 
 
 def leaked(honest: Subject) -> Subject:
-    """The same, of an encoder that was fitted together with another session in which the test clips were shown."""
-    elsewhere = kept(crowds(CLIPS, size=FRAME), session="b")
-    seen = honest.seen | {trial.clip_id for trial in elsewhere}
-    return replace(honest, training=(*honest.training, *elsewhere), seen=seen)
+    """The same, of an encoder that was fitted to the trials that are judged too."""
+    train = (*honest.own_training, *judged())
+    return replace(
+        honest,
+        encoder=Fitted(train, honest.own_select, delay=0, memory=MEMORY),
+        training=(*train, *honest.own_select),
+        own_training=train,
+        seen=frozenset(trial.clip_id for trial in (*train, *honest.own_select)),
+    )
 
 
 def checks(of: Subject) -> dict[str, Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cinecortex.finding import Finding
 from cinecortex.recording import Trial
@@ -34,11 +34,11 @@ class TimeShifted:
 
     1. The answer to shifted responses is less like the movie that was shown than the intact one is. A method that
        ignores time, or paints one picture per clip, scores the same.
-    2. It is more like the movie shifted alike than like the movie as shown, ``(shifted - shown) / (1 - alike)`` with the
-       correlation of the two movies below: 1 for a perfect answer, 0 for one that does not heed when it was said, and
-       for a noisy one its correlation with the truth. A method that has memorised clips, and knows each by the whole
-       course of its activity, loses everything by the shift, as the first asks; but only because it takes the clip for
-       another one, and it shows that from its beginning to its end.
+    2. It is more like the movie shifted alike than like the movie as shown, ``(shifted - shown) / (1 - alike)`` with
+       the correlation of the two movies below: 1 for a perfect answer, 0 for one that does not heed when it was said,
+       and for a noisy one its correlation with the truth. A method that has memorised clips, and knows each by the
+       whole course of its activity, loses by the shift too, where it takes the clip for another one; but that one it
+       shows from beginning to end, and nothing that was shifted.
 
     Trials too short to be shifted by more than the memory are left out, and so are movies that are uniform or correlate
     at 0.9 or more with themselves shifted.
