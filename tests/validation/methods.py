@@ -27,13 +27,14 @@ class Shown:
     number: int
     frames: int
     presentation: int
+    size: tuple[int, int] = SIZE
 
     def movie(self) -> torch.Tensor:
         """A flicker that all pixels share, a still picture, and what moves."""
         if self.number < 0:
-            return torch.full((self.frames, *SIZE), 0.5)
+            return torch.full((self.frames, *self.size), 0.5)
         random = (Seed(20) / self.number).torch()
-        parts = ((self.frames, 1, 1), 0.1), ((1, *SIZE), 0.15), ((self.frames, *SIZE), 0.15)
+        parts = ((self.frames, 1, 1), 0.1), ((1, *self.size), 0.15), ((self.frames, *self.size), 0.15)
         return sum((size * torch.randn(shape, generator=random) for shape, size in parts), torch.tensor(0.5))
 
     def response(self) -> torch.Tensor:
@@ -49,42 +50,48 @@ class Shown:
 
 
 def trials(
-    clips: int, *, session: str = "a", first: int = 0, repeats: int = 1, lengths: Sequence[int] = ()
+    clips: int,
+    *,
+    session: str = "a",
+    first: int = 0,
+    repeats: int = 1,
+    lengths: Sequence[int] = (),
+    size: tuple[int, int] = SIZE,
 ) -> list[Trial]:
     """``clips`` clips from number ``first`` on; a clip of number -1 is uniform."""
     made = []
     for repeat in range(repeats):
         for place in range(clips):
-            shown = Shown(first + place, (lengths or [FRAMES] * clips)[place], repeat)
-            made.append(Trial(f"{repeat * clips + place}", session, "test", 30.0, SIZE, ("running speed",), shown))
+            shown = Shown(first + place, (lengths or [FRAMES] * clips)[place], repeat, size)
+            made.append(Trial(f"{repeat * clips + place}", session, "test", 30.0, size, ("running speed",), shown))
     return made
 
 
 def honest(question: Question, observation: Observation) -> torch.Tensor:
     heard = observation.heard & ~observation.response.isnan()
-    return torch.where(heard, observation.response / 10, 0.5).unflatten(1, SIZE)
+    return torch.where(heard, observation.response / 10, 0.5).unflatten(1, observation.frame_size)
 
 
 def mean_painter(question: Question, observation: Observation) -> torch.Tensor:
     """Mean luminance, whatever was said."""
-    return torch.full((observation.frames, *SIZE), 0.5)
+    return torch.full((observation.frames, *observation.frame_size), 0.5)
 
 
 def hallucinator(question: Question, observation: Observation) -> torch.Tensor:
-    """A movie of the right kind that was not shown; the same for a trial under any control."""
-    number = 1000 + (Seed(22) / question.session_id / question.trial_id).integer() % 10**6
-    return Shown(number, observation.frames, 0).movie()
+    """A training clip picked at random; the same for a trial under any control."""
+    place = (Seed(22) / question.session_id / question.trial_id).integer() % len(TRAINING)
+    return stored(TRAINING[place], observation.frames, observation.frame_size).clone()
 
 
 def behavior_reader(question: Question, observation: Observation) -> torch.Tensor:
     """Has memorised the clips and knows from the behavior which it was."""
-    return Shown(int(observation.behavior[0, 0]), observation.frames, 0).movie()
+    return Shown(int(observation.behavior[0, 0]), observation.frames, 0, observation.frame_size).movie()
 
 
 def sum_follower(question: Question, observation: Observation) -> torch.Tensor:
     """Brightness from what all neurons share."""
     brightness = honest(question, observation).mean((1, 2), keepdim=True)
-    return brightness.expand(-1, *SIZE).clone()
+    return brightness.expand(-1, *observation.frame_size).clone()
 
 
 def ignores_time(question: Question, observation: Observation) -> torch.Tensor:
@@ -103,9 +110,9 @@ TRAINING = range(500, 540)
 
 
 @cache
-def stored(number: int, frames: int) -> torch.Tensor:
+def stored(number: int, frames: int, size: tuple[int, int]) -> torch.Tensor:
     """A clip as somebody has kept it, gone on with back and forth where more is asked for."""
-    return at_length(Shown(number, FRAMES, 0).movie().flatten(1), frames).unflatten(1, SIZE)
+    return at_length(Shown(number, FRAMES, 0, size).movie().flatten(1), frames).unflatten(1, size)
 
 
 def nearest_copier(question: Question, observation: Observation) -> torch.Tensor:
@@ -114,8 +121,13 @@ def nearest_copier(question: Question, observation: Observation) -> torch.Tensor
     said = (observation.response / 10 - 0.5)[heard]
     if not len(said):
         return mean_painter(question, observation)
-    clips = [stored(number, observation.frames) for number in TRAINING]
-    return max(clips, key=lambda clip: float(torch.cosine_similarity(clip.flatten(1)[heard] - 0.5, said, dim=0)))
+    clips = torch.stack([stored(number, observation.frames, observation.frame_size) for number in TRAINING])
+    alike = torch.cosine_similarity(clips.flatten(2)[:, heard] - 0.5, said, dim=1)
+    return clips[alike.argmax()]
+
+
+MEMORISED = range(24)
+"""Numbers of the test clips that a leaker has memorised."""
 
 
 def leaker(question: Question, observation: Observation) -> torch.Tensor:
@@ -123,21 +135,52 @@ def leaker(question: Question, observation: Observation) -> torch.Tensor:
     picture = ignores_time(question, observation)[0].flatten()
     if bool((picture == picture[0]).all()):
         return mean_painter(question, observation)
-    clips = [stored(number, observation.frames) for number in range(24)]
+    clips = [stored(number, observation.frames, observation.frame_size) for number in MEMORISED]
     return min(clips, key=lambda clip: float((clip.mean(0).flatten() - picture).square().sum())).clone()
+
+
+def course_leaker(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the test clips, and tells from all responses from first to last which it was."""
+    heard = observation.heard & ~observation.response.isnan()
+    if not bool(heard.any()):
+        return mean_painter(question, observation)
+    said = observation.response[heard] / 10
+    clips = [stored(number, observation.frames, observation.frame_size) for number in MEMORISED]
+    return min(clips, key=lambda clip: float((clip.flatten(1)[heard] - said).square().sum())).clone()
+
+
+@cache
+def stored_frames(size: tuple[int, int]) -> torch.Tensor:
+    """Every frame of the test clips that were memorised and of the training clips."""
+    return torch.cat([stored(number, FRAMES, size) for number in (*MEMORISED, *TRAINING)])
+
+
+def frame_leaker(question: Question, observation: Observation) -> torch.Tensor:
+    """Has memorised the test clips, and shows for every frame the stored one whose responses are most alike."""
+    heard = observation.heard & ~observation.response.isnan()
+    if not bool(heard.any()):
+        return mean_painter(question, observation)
+    frames = stored_frames(observation.frame_size)
+    pixels, said = frames.flatten(1), torch.where(heard, observation.response / 10, 0.0)
+    # The squared distance over the pixels whose neurons are heard, without what is the same for all stored frames.
+    distance = heard.float() @ pixels.square().T - 2 * said @ pixels.T
+    return frames[distance.argmin(1)]
 
 
 def texture_adder(question: Question, observation: Observation) -> torch.Tensor:
     """Looks sharp: over what was said lies a texture of its own, the same for all."""
     frames = torch.arange(observation.frames)[:, None, None]
-    rows, columns = torch.arange(SIZE[0])[:, None], torch.arange(SIZE[1])
+    height, width = observation.frame_size
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)
     return honest(question, observation) + 0.6 * (1 - 2 * ((frames + rows + columns) % 2))
 
 
 def smoothed(question: Question, observation: Observation) -> torch.Tensor:
     """What a simple decoder gets: right, and blurred in time over five frames."""
     pixels = honest(question, observation).flatten(1).T[:, None]
-    return torch.nn.functional.avg_pool1d(pixels, 5, 1, 2, count_include_pad=False)[:, 0].T.unflatten(1, SIZE)
+    return torch.nn.functional.avg_pool1d(pixels, 5, 1, 2, count_include_pad=False)[:, 0].T.unflatten(
+        1, observation.frame_size
+    )
 
 
 def under_another_prior(question: Question, observation: Observation) -> torch.Tensor:

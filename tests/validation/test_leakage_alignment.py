@@ -9,37 +9,16 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.validation.methods import SIZE
-from tests.validation.populations import Pixels, crowds
+from tests.validation.populations import Fitted, Pixels, crowds
 
 from cinecortex.encoders.base import ObservationModel
 from cinecortex.encoders.evaluation import measure_observation_model
 from cinecortex.seeds import Seed
-from cinecortex.stimuli.spectrum import measure_movies
 from cinecortex.validation.alignment import within_reach
 from cinecortex.validation.check import Check
 from cinecortex.validation.leakage_alignment import LeakageAlignment
 
 SEED = Seed(5)
-
-
-class Fitted(Pixels):
-    """Keeps what encoders keep."""
-
-    def __init__(self, train, select, *, delay: int = 2) -> None:
-        super().__init__(delay=delay)
-        behavior = torch.cat([trial.behavior for trial in train])
-        self.register_buffer("behavior_mean", behavior.mean(0))
-        self.register_buffer("behavior_std", behavior.std(0, correction=0))
-        self.register_buffer("mean_luminance", torch.stack([trial.movie.mean() for trial in train]).mean())
-        self.movie_statistics = measure_movies(trial.movie for trial in train)
-        self.observation_model = measure_observation_model(self, select, train)
-
-    @property
-    def behavior_at_rest(self):
-        return self.behavior_mean
-
-    def forward(self, movies, behaviors):
-        return torch.nn.functional.softplus(super().forward(movies, behaviors))
 
 
 class ByItself(Fitted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import torch
@@ -142,16 +142,8 @@ class Scramble:
         return self.scoring(movie[self._order(stretch, self.blocks[-1])], movie)
 
     def _order_seed(self, stretch: Trial, block: int) -> Seed:
-        """Of a few streams the one whose order leaves the fewest frames in place: few blocks hardly move by chance."""
-        frames = len(stretch.behavior)
         place = self.seed / _name(block) / stretch.session_id / stretch.trial_id
-        if frames > ATTEMPTS * block:
-            return place / 0
-
-        def left(attempt: int) -> int:
-            return int((block_order(frames, block=block, seed=place / attempt) == torch.arange(frames)).sum())
-
-        return place / min(range(ATTEMPTS), key=left)
+        return _moving_most(len(stretch.behavior), block, place)
 
     def _order(self, stretch: Trial, block: int) -> Int[Tensor, "frame"]:
         return block_order(len(stretch.behavior), block=block, seed=self._order_seed(stretch, block))
@@ -189,6 +181,18 @@ class Scramble:
 
 def _name(block: int) -> str:
     return f"blocks of {block}"
+
+
+@cache
+def _moving_most(frames: int, block: int, place: Seed) -> Seed:
+    """Of a few streams the one whose order leaves the fewest frames in place: few blocks hardly move by chance."""
+    if frames > ATTEMPTS * block:
+        return place / 0
+
+    def left(attempt: int) -> int:
+        return int((block_order(frames, block=block, seed=place / attempt) == torch.arange(frames)).sum())
+
+    return place / min(range(ATTEMPTS), key=left)
 
 
 def _in_order(movie: Movie, order: Int[Tensor, "frame"]) -> Movie:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
-
 from cinecortex.finding import Finding
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation import controls
 from cinecortex.validation.against_control import LEAST_GAIN, METRIC, AgainstControl
 from cinecortex.validation.check import Answers, Asked, Question, answered
+from cinecortex.validation.pairs import with_another_clip
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.verdicts import rule
 
@@ -74,19 +73,8 @@ class TrialsSwapped:
         return self._comparison.conclude([trial for trial, _ in pairs], values, data, metric=metric, notes=())
 
     def _pairs(self, trials: Sequence[Trial]) -> list[tuple[Trial, Trial]]:
-        """Every clip of a session with the next one around a random circle; none where there is only one clip."""
-        pairs = []
-        for session in dict.fromkeys(trial.session_id for trial in trials):
-            clips: dict[str, Trial] = {}
-            for trial in trials:
-                if trial.session_id == session:
-                    clips.setdefault(trial.clip_id, trial)
-            if len(clips) > 1:
-                stream = self.seed / self.id / session
-                order = torch.randperm(len(clips), generator=stream.torch()).tolist()
-                circle = [list(clips.values())[place] for place in order]
-                pairs += list(zip(circle, circle[1:] + circle[:1], strict=True))
-        return pairs
+        """Every clip of a session with another; none where there is only one clip."""
+        return with_another_clip(trials, self.seed / self.id)
 
     @property
     def _comparison(self) -> AgainstControl:
