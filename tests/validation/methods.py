@@ -78,9 +78,9 @@ def mean_painter(question: Question, observation: Observation) -> torch.Tensor:
 
 
 def hallucinator(question: Question, observation: Observation) -> torch.Tensor:
-    """A training clip picked at random; the same for a trial under any control."""
-    place = (Seed(22) / question.session_id / question.trial_id).integer() % len(TRAINING)
-    return stored(TRAINING[place], observation.frames, observation.frame_size).clone()
+    """A movie of the right kind that was not shown; the same for a trial under any control."""
+    number = 1000 + (Seed(22) / question.session_id / question.trial_id).integer() % 10**6
+    return Shown(number, observation.frames, 0, observation.frame_size).movie()
 
 
 def behavior_reader(question: Question, observation: Observation) -> torch.Tensor:
@@ -113,6 +113,12 @@ TRAINING = range(500, 540)
 def stored(number: int, frames: int, size: tuple[int, int]) -> torch.Tensor:
     """A clip as somebody has kept it, gone on with back and forth where more is asked for."""
     return at_length(Shown(number, FRAMES, 0, size).movie().flatten(1), frames).unflatten(1, size)
+
+
+def random_training_clip(question: Question, observation: Observation) -> torch.Tensor:
+    """A hallucinator that knows no other movies; the same for a trial under any control."""
+    place = (Seed(22) / question.session_id / question.trial_id).integer() % len(TRAINING)
+    return stored(TRAINING[place], observation.frames, observation.frame_size).clone()
 
 
 def nearest_copier(question: Question, observation: Observation) -> torch.Tensor:

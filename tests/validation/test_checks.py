@@ -159,6 +159,75 @@ def test_what_cannot_show_a_shift_is_left_out():
     assert min(finding.data["against the movie shifted alike"]) > 0.8, "the answer follows the activity"
 
 
+def test_the_time_shifted_answer_must_show_the_movie_shifted(shown):
+    check = TimeShifted(6, SEED, SCORING)
+    given = answers(methods.honest, [check], shown)
+    data = check.judge(shown, given).data
+    trial = shown[3]
+    truth, answer = trial.movie, given[Question.of(trial, "time_shifted")].movie
+    moved = movie_correlation(answer, truth.roll(12, 0), burn_in=4)
+    still = movie_correlation(answer, truth, burn_in=4)
+    alike = movie_correlation(truth.roll(12, 0), truth, burn_in=4)
+    followed = data["arms"]["the movie shifted alike"]["difference"]
+    assert followed[3] == pytest.approx((moved - still) / (1 - alike))
+    assert sum(followed) / 24 == pytest.approx(sum(data["intact"]) / 24, abs=0.05), "its correlation with the truth"
+
+
+def test_who_knows_a_clip_by_its_course_loses_by_the_shift_and_follows_nothing(shown):
+    check = TimeShifted(6, SEED, SCORING)
+    finding = check.judge(shown, answers(time_locked, [check], shown))
+    verdicts = {name: arm["verdict"] for name, arm in finding.data["arms"].items()}
+    assert verdicts == {"what shifting loses": "supported", "the movie shifted alike": "refuted"}
+    assert (finding.verdict, finding.data["weakest"]) == ("refuted", "the movie shifted alike")
+
+
+def time_locked(question, observation):
+    """Has memorised the clips and what changes in them, and shows the one whose course fits, or nothing."""
+    said = methods.honest(question, observation)
+    clips = [methods.stored(number, observation.frames, SIZE) for number in methods.MEMORISED]
+    fits = [SCORING(said - said.mean(0), clip - clip.mean(0)) for clip in clips]
+    return clips[fits.index(max(fits))].clone() if max(fits) > 0.5 else methods.mean_painter(question, observation)
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.85])
+def test_a_noisy_answer_to_a_movie_that_hardly_changes_is_not_refuted_for_it(alike):
+    """At a correlation of 0.4 an honest answer follows by 0.4 of what a perfect one would, however still the movie."""
+    clips = trials(12)
+    for number, trial in enumerate(clips):
+        object.__setattr__(trial, "reader", Slow(number, alike))
+    check = TimeShifted(6, SEED, SCORING)
+    finding = check.judge(clips, answers(noisy, [check], clips))
+    followed = finding.data["arms"]["the movie shifted alike"]
+    assert sum(finding.data["intact"]) / 12 == pytest.approx(0.4, abs=0.04)
+    assert followed["verdict"] == "supported"
+    assert followed["value"] == pytest.approx(0.4, abs=0.15)
+
+
+class Slow(methods.Shown):
+    """A still picture and what changes over it."""
+
+    def __init__(self, number, alike):
+        super().__init__(number, FRAMES, 0)
+        object.__setattr__(self, "alike", alike)
+
+    def movie(self):
+        random = (Seed(24) / self.number).torch()
+        still, changes = torch.randn((1, *SIZE), generator=random), torch.randn((FRAMES, *SIZE), generator=random)
+        return 0.5 + 0.1 * (self.alike**0.5 * still + (1 - self.alike) ** 0.5 * changes)
+
+
+def noisy(question, observation):
+    random = (Seed(25) / question.trial_id / question.control).torch()
+    return methods.honest(question, observation) + 0.21 * torch.randn(observation.frames, *SIZE, generator=random)
+
+
+def test_a_finding_carries_the_rule_of_its_check(shown):
+    for check in CHECKS:
+        assert check.judge(shown, answers(methods.honest, [check], shown)).rule == check.rule
+    assert "are left out" in CHECKS[2].rule
+    assert "clip of the responses" in CHECKS[3].rule
+
+
 def test_every_clip_gives_and_takes_responses_once(shown):
     check = TrialsSwapped(SEED, SCORING)
     finding = check.judge(shown, answers(methods.honest, [check], shown))

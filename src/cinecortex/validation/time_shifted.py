@@ -37,8 +37,8 @@ class TimeShifted:
     2. It is more like the movie shifted alike than like the movie as shown, ``(shifted - shown) / (1 - alike)`` with
        the correlation of the two movies below: 1 for a perfect answer, 0 for one that does not heed when it was said,
        and for a noisy one its correlation with the truth. A method that has memorised clips, and knows each by the
-       whole course of its activity, loses by the shift too, where it takes the clip for another one; but that one it
-       shows from beginning to end, and nothing that was shifted.
+       whole course of its activity, loses by the shift too, since it does not know the clip any more; but nothing that
+       it then shows has been shifted.
 
     Trials too short to be shifted by more than the memory are left out, and so are movies that are uniform or correlate
     at 0.9 or more with themselves shifted.

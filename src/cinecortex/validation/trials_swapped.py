@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from cinecortex.finding import Finding
@@ -70,7 +70,8 @@ class TrialsSwapped:
             "against the clip of the trial": own,
         }
         metric = f"{METRIC}, clip of the responses minus clip of the trial"
-        return self._comparison.conclude([trial for trial, _ in pairs], values, data, metric=metric, notes=())
+        finding = self._comparison.conclude([trial for trial, _ in pairs], values, data, metric=metric, notes=())
+        return replace(finding, rule=self.rule)
 
     def _pairs(self, trials: Sequence[Trial]) -> list[tuple[Trial, Trial]]:
         """Every clip of a session with another; none where there is only one clip."""
