@@ -67,7 +67,7 @@ def method_by_method() -> Iterator[tuple[str, dict[str, Finding]]]:
 
 def summary(findings: Mapping[str, Finding]) -> Summary:
     """What the suite says of a method on the whole."""
-    return summarise(corrected(list(findings.values())), SUITE, method="it", clips=tiny.CLIPS, missing={})
+    return summarise(corrected(list(findings.values()), SUITE), SUITE, method="it", clips=tiny.CLIPS, missing={})
 
 
 def untold(told: Told, name: str) -> dict[str, Finding]:
@@ -79,7 +79,7 @@ def page(told: Told) -> str:
     """The page of the documentation."""
     names = list(told)
     rows = [
-        f"| `{entry.id}`{' *' * entry.sinks} | "
+        f"| `{entry.id}`{(' ' + entry.marks).rstrip()} | "
         + " | ".join(_cell(told[name][entry.id].verdict) for name in names)
         + " |"
         for entry in SUITE
@@ -99,8 +99,8 @@ def page(told: Told) -> str:
         *(f"| {name} | {what} |" for name, (what, _) in WRONG.items()),
         "",
         "Empty cells are `supported`. That a check supports a wrong method says only that it asks for something else.",
-        "A refuted check marked with * sinks the claim that the movie comes from the neurons. The summary's verdict is",
-        "with all p-values corrected for the number of questions.",
+        "A refuted check marked with * or ** sinks the claim that the movie comes from the neurons, and that claim is",
+        "made only where all those marked with ** are supported.",
         "",
         "A method that has memorised test clips was fitted to the test trials too. The first two checks are told so",
         "by its encoder; to all others it makes no difference. `summary, untold` is the verdict where the encoder",

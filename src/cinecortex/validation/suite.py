@@ -91,6 +91,11 @@ class Entry:
     quick: bool = False
     needs_held_out: bool = False
 
+    @property
+    def marks(self) -> str:
+        """``**`` for a check that is essential, ``*`` for another that sinks the claim, as the documentation has it."""
+        return "*" * (self.sinks + self.essential)
+
 
 NO_HELD_OUT = "it needs an encoder that the method had nothing to do with"
 NO_TRAINING = "the encoder does not say which trials of this recording it was fitted to"
