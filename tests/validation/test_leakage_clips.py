@@ -197,3 +197,13 @@ def test_unrelated_clips_of_a_tiny_world_are_not_joined():
     training = trials(40, first=100)
     assert LeakageClips(training, identities(training)).judge(trials(10), {}).verdict == "supported"
     assert LeakageClips(training, identities(training)).judge(trials(3, first=102), {}).value == 1.0
+
+
+def test_what_the_fit_left_out_is_told(tested, training):
+    seen = frozenset(one.clip_id for one in training)
+    left_out = {"77": "Its clip is also shown in t0, which is tested."}
+    finding = LeakageClips(training, seen, left_out).judge(tested, {})
+    assert finding.verdict == "supported", "what was left out did not leak"
+    assert "near-copies of them: 1. The encoder says that its fit left them out" in finding.notes
+    assert finding.data["left out of the fit"] == left_out
+    assert "left them out" not in LeakageClips(training, seen).judge(tested, {}).notes

@@ -209,6 +209,7 @@ class _Run:
             own_training=tuple(trial for trial in recording.trials if trial.trial_id in roles["train"]),
             own_select=tuple(trial for trial in recording.trials if trial.trial_id in roles["select"]),
             seen=seen_clips(self.model),
+            left_out={name: why for facts in told for name, why in facts.get("dropped", {}).items()},
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
             repeats=tuple(repeats),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import scipy.stats
@@ -49,6 +49,7 @@ class LeakageClips:
     Attributes:
         training: Trials that the encoder was fitted to or selected on, of all sessions that it was fitted to.
         seen: Identity of every clip that the encoder itself says it was fitted to or selected on.
+        left_out: Trials that its fit left out, and why, by its own word: what would have leaked and did not.
     """
 
     id: ClassVar[str] = "leakage.clips"
@@ -56,6 +57,7 @@ class LeakageClips:
 
     training: Sequence[Trial]
     seen: frozenset[str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rule(self) -> str:
@@ -102,6 +104,7 @@ class LeakageClips:
                 "clips seen by the encoder": len(self.seen),
                 "clips looked at for near-copies": len(training),
                 "clips known by identity only": sorted(self.seen - training.keys()),
+                "left out of the fit": dict(self.left_out),
             },
         )
 
@@ -124,6 +127,12 @@ class LeakageClips:
                 f"Of {len(self.seen)} clips that the encoder says it saw, {missing} are in none of the training trials "
                 "at hand: exact copies of these are known by their identity, near-copies could not be looked for; "
                 "give every session that it was fitted to."
+            )
+        if self.left_out:
+            yield (
+                f"Trials of the training tier that show clips which are tested, or near-copies of them: "
+                f"{len(self.left_out)}. The encoder says that its fit left them out; another method trained on that "
+                "tier would have seen them."
             )
         if unreadable:
             yield f"Training trials that could not be read: {', '.join(unreadable)}."

@@ -48,6 +48,7 @@ class Subject:
         own_training: Those of the judged session that it was fitted to.
         own_select: Those of the judged session that it was selected on.
         seen: Identity of every clip that the encoder says it was fitted to or selected on.
+        left_out: Trials of the judged session that its fit left out, and why, by its own word.
         held_out: Encoders of the session that the method had nothing to do with, by what they are.
         animal: Who watches movies that no recording holds.
         repeats: Further trials, of clips that were shown more than once.
@@ -62,6 +63,7 @@ class Subject:
     own_training: tuple[Trial, ...] = ()
     own_select: tuple[Trial, ...] = ()
     seen: frozenset[str] = frozenset()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     held_out: Mapping[str, Encoder] = field(default_factory=dict)
     animal: Animal | None = None
     repeats: tuple[Trial, ...] = ()
@@ -102,7 +104,7 @@ NO_TRAINING = "the encoder does not say which trials of this recording it was fi
 
 
 def _leakage_clips(subject: Subject) -> Check | str:
-    return LeakageClips(subject.training, subject.seen)
+    return LeakageClips(subject.training, subject.seen, subject.left_out)
 
 
 def _leakage_alignment(subject: Subject) -> Check | str:
