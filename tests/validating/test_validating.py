@@ -124,6 +124,15 @@ def test_a_method_of_ones_own_is_found_by_name(recording, model, tmp_path, monke
             validating.validate(recording, model, wrong, out=tmp_path / "out", options=options())
 
 
+def test_an_encoder_alone_and_no_folder_will_do(recording, model):
+    encoder = model.session(recording.session_id)
+    asked = validating.Options(checks=["leakage.clips", "identification"])
+    found = validating.validate(recording, encoder, Painter(), trials=recording.tier(TEST), options=asked)
+    assert [(finding.id, finding.verdict) for finding in found.findings] == [("identification", "refuted")]
+    assert found.missing == {"leakage.clips": "the encoder does not say which clips it was fitted to"}
+    assert found.content["encoder"]["fitted"] == []
+
+
 def test_clips_are_drawn_at_random_and_repeats_go_along(recording):
     pool = [trial for trial in recording.trials if trial.tier != "train"]
     judged, repeats = choose_clips(pool, 3, seed=Seed(1))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cinecortex import study
@@ -95,7 +96,7 @@ def validate(
     model: Model | Encoder,
     method: str | Inverter | Panelist = "map",
     *,
-    out: Path,
+    out: Path | None = None,
     trials: Sequence[Trial] | None = None,
     movies: Mapping[str, Movie] | None = None,
     options: Options = Options(),
@@ -108,7 +109,7 @@ def validate(
         model: The encoder, and what it says it was fitted to. An encoder alone says nothing: what was leaked to it
             remains open.
         method: One of ours by name, ``module:object``, or an inverter; or any of these as a `Panelist`.
-        out: Folder for the findings, and for all that a second run need not do again.
+        out: Folder for the findings, and for all that a second run need not do again; None keeps nothing.
         trials: Trials to choose clips from; by default all with a response that are not of tier ``train``.
         movies: Finished reconstructions by trial id, to be judged instead of a method; only the checks that need no
             other answer are asked.
@@ -119,6 +120,10 @@ def validate(
         WrongUse: a check or method is unknown, or there is no trial to judge.
         CinecortexError: inversions failed; those that did not are kept.
     """
+    if out is None:
+        with TemporaryDirectory() as folder:
+            again = {"trials": trials, "movies": movies, "options": options, "seed": seed}
+            return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
     pool = [t for t in pool if t.response is not None and (movies is None or t.trial_id in movies)]

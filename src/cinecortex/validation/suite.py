@@ -104,6 +104,9 @@ NO_TRAINING = "the encoder does not say which trials of this recording it was fi
 
 
 def _leakage_clips(subject: Subject) -> Check | str:
+    if not subject.seen:
+        # That no copy is among the trials at hand says nothing where nobody knows what else was seen.
+        return "the encoder does not say which clips it was fitted to"
     return LeakageClips(subject.training, subject.seen, subject.left_out)
 
 
