@@ -143,7 +143,7 @@ def within_reach(encoder: Encoder, trial: Trial, *, seed: Seed) -> Condition:
     behavior = at_length(trial.behavior, frames)
     changed_movie, changed_behavior = movie.clone(), behavior.clone()
     changed_movie[place] = torch.rand(encoder.frame_size, generator=random)
-    changed_behavior[place] = behavior.mean(0) + 1 + behavior.std(0, correction=0)
+    changed_behavior[place] = behavior.mean(0) + 1 + (behavior - behavior.mean(0)).square().mean(0).sqrt()
     ahead = 0 if encoder.causal else encoder.memory
     with evaluating(encoder):
         before = expected(encoder, movie, behavior)
