@@ -1,6 +1,7 @@
 """The content of an object is what it was made with and the code it runs, and not what it happens to remember."""
 
 import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,3 +196,10 @@ def test_an_inversion_is_another_with_another_setting_or_prior_or_weight() -> No
         world.encoder.offset += 1e-9
     digests.add(digest(MAP(**parts)))
     assert len(digests) == 4
+
+
+def test_what_somebody_looked_up_is_no_part_of_it():
+    thing = Plain(3)
+    before = digest(thing)
+    thing.__signature__ = inspect.signature(len)  # type: ignore[attr-defined]
+    assert digest(thing) == before

@@ -210,12 +210,13 @@ def test_workers_have_one_thread_and_keep_to_themselves(processes: Machines) -> 
 
 
 def test_who_stops_asking_stops_what_runs() -> None:
-    stopped, begun = threading.Event(), []
+    runs, stopped, begun = threading.Event(), threading.Event(), []
 
     def one_goes_on_for_ever(number: int) -> int:
         begun.append(number)
         try:
             while number == 1:
+                runs.set()
                 time.sleep(0.01)
         finally:
             if number == 1:
@@ -224,6 +225,7 @@ def test_who_stops_asking_stops_what_runs() -> None:
 
     outcomes = map_tasks(ByReference(one_goes_on_for_ever), tasks(0, 1), machines=THREADS)
     assert next(outcomes).name == "task 0"
+    assert runs.wait(60), "what has not begun need not be stopped"
     outcomes.close()
     assert stopped.is_set()
     assert sorted(begun) == [0, 1]

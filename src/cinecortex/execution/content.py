@@ -90,7 +90,8 @@ def _attributes(thing: Any) -> dict[str, Any]:
     if isinstance(thing, nn.Module):
         parts: dict[str, Any] = {**thing._parameters, **thing._buffers, **thing._modules}
         held = {name: value for name, value in held.items() if name not in _OF_EVERY_MODULE} | parts
-    remembered = set(getattr(type(thing), "_remembers", ()))
+    # NumPy writes it onto its functions when somebody first looks it up.
+    remembered = {"__signature__", *getattr(type(thing), "_remembers", ())}
     return {
         name: value
         for name, value in sorted(held.items())
