@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tests.validation.populations import PIXELS, Pixels, by_pixel, crowds
 from cinecortex.errors import WrongUse
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Check, Question
-from cinecortex.validation.expected import expected, response_score, share_of_true
+from cinecortex.validation.expected import excused, expected, least_gains, response_score, share_of_true
 from cinecortex.validation.heldout_encoder import HeldoutEncoder
 
 SEED = Seed(5)
@@ -94,7 +95,20 @@ def test_an_encoder_that_knows_nothing_refutes_nothing(shown):
     for method in (methods.honest, methods.mean_painter):
         finding = found(method, shown, late)
         assert finding.verdict == "undecided"
-    assert "not known to predict the responses from the true movie" in finding.notes
+    refuted, nothing = replace(finding, verdict="refuted"), [0.0] * len(shown)
+    unknown = excused(refuted, shown, [0.1, -0.1] * (len(shown) // 2), nothing, seed=SEED)
+    assert unknown.verdict == "undecided"
+    assert "not known to predict the responses from the true movie" in unknown.notes
+    assert excused(refuted, shown, [0.3, 0.2] * (len(shown) // 2), nothing, seed=SEED) == refuted
+
+
+def test_gains_are_over_the_control_that_is_better_on_average():
+    made, true, uniform = [0.3, 0.5], [0.6, 0.4], [0.0, 0.0]
+    first, second = [0.0, 0.3], [0.2, 0.0]
+    found = least_gains(made, true, uniform, (first, second), share=0.1)
+    assert found == pytest.approx([0.3 - 0.0 - 0.06, 0.5 - 0.3 - 0.04]), "not the better one of each clip"
+    assert least_gains([0.9, 0.9], true, uniform, (first,), share=0.0) == pytest.approx([0.6, 0.1]), "bounded by truth"
+    assert len(least_gains([math.nan], [math.nan], [math.nan], ([math.nan],), share=0.1)) == 1
 
 
 def test_responses_without_a_movie_are_not_supported():

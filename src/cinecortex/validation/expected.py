@@ -86,6 +86,40 @@ def share_of_true(made: Sequence[float], true: Sequence[float], uniform: Sequenc
     return sum(guess - floor for guess, _, floor in rows) / attainable if attainable > 0 else None
 
 
+def least_gains(
+    made: Sequence[float],
+    true: Sequence[float],
+    uniform: Sequence[float],
+    controls: Sequence[Sequence[float]],
+    *,
+    share: float,
+) -> list[float]:
+    """What a reconstruction gains over the better control, bounded by what the true movie does; one per clip.
+
+    Which control is the better one, and whether the bound holds, is decided by the means over clips. Clip by clip the
+    larger of two noisy controls, and the smaller of two noisy scores, would be biased against the reconstruction.
+
+    Args:
+        made: Scores of the reconstructions, one per clip; NaN where there was nothing to predict.
+        true: Scores of the true movies.
+        uniform: Scores of uniform movies.
+        controls: Scores of each control.
+        share: Which part of what the true movie gains over a uniform one is taken off: the least worth claiming.
+    """
+    least = [share * (right - floor) for right, floor in zip(true, uniform, strict=True)]
+    arms = [
+        [score - other - worth for score, other, worth in zip(scores, control, least, strict=True)]
+        for scores in (made, true)
+        for control in controls
+    ]
+    return min(arms, key=_mean)
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.inf
+
+
 def excused(
     finding: Finding, trials: Sequence[Trial], true: Sequence[float], uniform: Sequence[float], *, seed: Seed
 ) -> Finding:

@@ -13,7 +13,7 @@ from cinecortex.seeds import Seed
 from cinecortex.validation.arms import weakest
 from cinecortex.validation.check import Answers, Asked, answered
 from cinecortex.validation.concluded import concluded
-from cinecortex.validation.expected import excused, gray, response_score, share_of_true
+from cinecortex.validation.expected import excused, gray, least_gains, response_score, share_of_true
 from cinecortex.validation.no_neurons import NoNeurons
 from cinecortex.validation.verdicts import rule
 
@@ -82,10 +82,8 @@ class HeldoutEncoder:
         return weakest({name: self._conclude(trials, of_one, note="") for name, of_one in scores.items()})
 
     def _conclude(self, trials: Sequence[Trial], scores: Mapping[str, Sequence[float]], *, note: str) -> Finding:
-        gains = [
-            min(made, true) - prior - self.share * (true - floor)
-            for made, prior, true, floor in zip(*(scores[name] for name in SHOWN), strict=True)
-        ]
+        made, prior, true, floor = (scores[name] for name in SHOWN)
+        gains = least_gains(made, true, floor, (prior,), share=self.share)
         share = share_of_true(*(scores[name] for name in ("reconstruction", "true movie", "uniform movie")))
         if share is not None:
             note = f"The responses are predicted with {share:.0%} of what the true movie gives."

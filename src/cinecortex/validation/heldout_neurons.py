@@ -16,7 +16,7 @@ from cinecortex.tensors import Heard
 from cinecortex.validation.check import Answers, Asked, Question, answered
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.controls import neurons_halved
-from cinecortex.validation.expected import excused, gray, response_score, share_of_true
+from cinecortex.validation.expected import excused, gray, least_gains, response_score, share_of_true
 from cinecortex.validation.neurons_shuffled import NeuronsShuffled
 from cinecortex.validation.no_neurons import NoNeurons
 from cinecortex.validation.verdicts import rule
@@ -91,10 +91,8 @@ class HeldoutNeurons:
             pairs = [(movie, neurons) for neurons in (~used, used) for movie in (half, truth)]
             for name, (movie, neurons) in zip(WHOLE, pairs, strict=True):
                 whole[name].append(response_score(self.encoder, trial, movie, neurons))
-        gains = [
-            min(made, true) - max(prior, shuffled) - self.share * (true - floor)
-            for made, prior, shuffled, true, floor in zip(*(apart[name] for name in SHOWN), strict=True)
-        ]
+        made, prior, shuffled, true, floor = (apart[name] for name in SHOWN)
+        gains = least_gains(made, true, floor, (prior, shuffled), share=self.share)
         share = share_of_true(*(apart[name] for name in ("reconstruction", "true movie", "uniform movie")))
         finding = concluded(
             self,
