@@ -98,7 +98,7 @@ def test_who_lacks_something_is_told_what():
     silent = {entry.id for entry in SUITE if entry.needs_held_out} - told.keys()
     assert silent == {"perturbation.scramble", "perturbation.reversal"}, "these go on with the activity alone"
     others = {entry.id for entry in SUITE if not entry.needs_held_out}
-    assert told.keys() & others == {"generalisation.clips", "baselines", "prior.sensitivity"}
+    assert told.keys() & others == {"leakage.clips", "generalisation.clips", "baselines", "prior.sensitivity"}
 
 
 def test_entries_are_chosen_by_name_and_group_in_the_order_of_the_suite():

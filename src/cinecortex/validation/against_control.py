@@ -10,9 +10,10 @@ from cinecortex.finding import Finding
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Answers, Asked, Question, answered
+from cinecortex.validation.concluded import concluded
 from cinecortex.validation.controls import Control
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.verdicts import LEVEL, against_zero, decide, independent_units, rule
+from cinecortex.validation.verdicts import rule
 
 METRIC = "movie correlation"
 
@@ -78,33 +79,6 @@ class AgainstControl:
         notes: Sequence[str],
     ) -> Finding:
         """The finding from one difference per trial, whose null is 0."""
-        units = independent_units(trials, values)
-        decision = decide(units, threshold=self.threshold, seed=self.seed / "interval")
-        test, null = against_zero(units, seed=self.seed / "sign flip")
-        interval = decision.interval
-        return Finding(
-            id=self.id,
-            claim=self.claim,
-            verdict=decision.verdict,
-            metric=metric,
-            value=interval.value,
-            interval=(interval.low, interval.high),
-            level=LEVEL,
-            n=interval.n,
-            unit=units.unit,
-            rule=self.rule,
-            null=null,
-            p=test.p,
-            notes=" ".join(note for note in (decision.note, units.note, *notes) if note),
-            data={
-                "session": [trial.session_id for trial in trials],
-                "trial": [trial.trial_id for trial in trials],
-                "clip": [trial.clip_id for trial in trials],
-                "difference": list(values),
-                **data,
-                "threshold": self.threshold,
-                "needed": decision.needed,
-                "permutations": test.permutations,
-                "smallest_p": test.smallest,
-            },
+        return concluded(
+            self, trials, values, threshold=self.threshold, seed=self.seed, metric=metric, data=data, notes=notes
         )

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from cinecortex.finding import Finding
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
-from cinecortex.validation.check import Check
 from cinecortex.validation.verdicts import LEVEL, against_zero, decide, independent_units
 
 
+@runtime_checkable
+class Ruled(Protocol):
+    """What has a claim, and a rule that it is judged by: a check, or what several checks share."""
+
+    @property
+    def id(self) -> str:
+        """Name of the check."""
+        ...
+
+    @property
+    def claim(self) -> str:
+        """What ``supported`` would mean."""
+        ...
+
+    @property
+    def rule(self) -> str:
+        """The threshold, in words."""
+        ...
+
+
 def concluded(
-    check: Check,
+    check: Ruled,
     trials: Sequence[Trial],
     values: Sequence[float],
     *,
