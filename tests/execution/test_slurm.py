@@ -129,7 +129,8 @@ def of_a_module_that_no_worker_has(_: int) -> None:
 
 
 def test_a_function_that_no_worker_can_read_is_a_failure(at_once: Path) -> None:
-    assert "a worker cannot read what it was sent (ModuleNotFoundError" in one(of_a_module_that_no_worker_has, SLURM)
+    said = one(of_a_module_that_no_worker_has, SLURM)
+    assert "a worker cannot read what it is sent: it has no module test_slurm; install" in said
 
 
 def test_where_there_is_no_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

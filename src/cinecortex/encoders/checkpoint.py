@@ -78,10 +78,9 @@ def _put_in_place(new: Path, folder: Path) -> None:
         folder.replace(aside)
     try:
         new.replace(folder)
-    except BaseException:
-        if aside.exists():
+    finally:
+        if aside.exists() and not folder.exists():
             aside.replace(folder)
-        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -174,9 +174,8 @@ def _fit_all(jobs: Sequence[_Job], resume: bool, workers: int, progress: Progres
                 finished.result()
                 if progress is not None:
                     progress(done, len(jobs), f"member {fits[finished].member} is fitted")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        finally:
+            pool.shutdown(cancel_futures=True)  # where one member failed, the others are not begun
 
 
 def _fit_member(job: _Job, resume: bool, progress: Progress | None = None) -> None:

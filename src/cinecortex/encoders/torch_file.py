@@ -14,6 +14,7 @@ import io
 import math
 import pickletools
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,12 +102,11 @@ class TorchFile:
                     "again with a newer PyTorch, on a machine that you trust it on."
                 ) from error
             raise BadData(f"{path} is not a PyTorch file; give the .pth file of a published checkpoint.") from error
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._archive.close)
             self._folder = self._find_folder()
             self.content = _Reader(self._program(), path, self._folder).read()
-        except BaseException:
-            self._archive.close()
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> TorchFile:
         return self

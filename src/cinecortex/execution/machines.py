@@ -123,11 +123,10 @@ def _existing(address: str) -> Client:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise WrongUse(f"no Dask scheduler answers at {address}; start one, or correct the address.") from error
-    try:
+    with ExitStack() as undo:
+        undo.callback(client.close)
         _refuse_strangers(client, address)
-    except BaseException:
-        client.close()
-        raise
+        undo.pop_all()
     return client
 
 

@@ -20,8 +20,8 @@ from distributed import CancelledError, Client, Future, KilledWorker, wait
 
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.execution.machines import Machines, connected, tending
+from cinecortex.execution.needs import absent, modules_of
 from cinecortex.execution.pace import Pace, in_words
-from cinecortex.execution.sealing import forget, opened, opened_once, seal
 from cinecortex.execution.stopping import Stopped, call, stop
 
 T = TypeVar("T")
@@ -126,11 +126,8 @@ def map_tasks(
         group, tend = uuid.uuid4().hex, _now_and_then(tending(machines, client))
         try:
             yield from _told(client, _outcomes(client, tend, group, function, tasks), tasks, progress)
-        except BaseException:
-            stop(group)
-            raise
         finally:
-            forget(group)
+            stop(group)  # of which nothing runs any more, unless whoever asked has stopped
 
 
 def _told(
@@ -151,9 +148,14 @@ def _told(
 def _outcomes(
     client: Client, tend: Callable[[], None], group: str, function: Callable[[T], R], tasks: Sequence[Task[T]]
 ) -> Iterator[Done[R] | Failed]:
-    sealed = seal(function, "the function of these tasks")
+    if missing := _missing(client, tend, function, tasks[0]):
+        why = (
+            f"a worker cannot read what it is sent: it has no module {', '.join(missing)}; install there what is here."
+        )
+        yield from (Failed(task.key, task.name, why) for task in tasks)
+        return
     # A task that returns it, and no scattered datum: what is lost with its worker can be made again.
-    sent = client.submit(_itself, sealed, pure=False)
+    sent = _submit(client, "the function of these tasks", _itself, function)
     _wait(client, tend, [sent])
     if sent.status == "finished":
         # Dask prefers workers that have what a task needs; were it one worker alone, few long tasks would queue there.
@@ -162,7 +164,7 @@ def _outcomes(
     while waiting or running:
         while waiting and len(running) < max(_AHEAD, 2 * sum(client.nthreads().values())):
             task = waiting.popleft()
-            running[_submit(client, group, sent, task)] = task
+            running[_begin(client, group, sent, task)] = task
         for future in _wait(client, tend, list(running)):
             task = running.pop(future)
             outcome = _outcome(future, task)
@@ -172,7 +174,7 @@ def _outcomes(
                 yield outcome
     # Of the tasks that a dead worker held, Dask suspects all. Alone, one by one, the innocent come to an end.
     for task in suspected:
-        future = _submit(client, group, sent, task)
+        future = _begin(client, group, sent, task)
         _wait(client, tend, [future])
         yield _outcome(future, task) or Failed(
             task.key,
@@ -181,8 +183,28 @@ def _outcomes(
         )
 
 
-def _submit(client: Client, group: str, sent: Future[Any], task: Task[T]) -> Future[Any]:
-    return client.submit(_carry_out, group, sent, seal(task.argument, f"the argument of {task.name}"), pure=False)
+def _missing(client: Client, tend: Callable[[], None], function: Callable[[T], R], first: Task[T]) -> tuple[str, ...]:
+    """What a worker lacks of the modules that function and arguments are read with."""
+    modules = {*modules_of(function, "the function of these tasks"), *modules_of(first.argument, _argument(first))}
+    asked = client.submit(absent, tuple(sorted(modules)), pure=False)
+    _wait(client, tend, [asked])
+    missing: tuple[str, ...] = asked.result()
+    return missing
+
+
+def _argument(task: Task[Any]) -> str:
+    return f"the argument of {task.name}"
+
+
+def _begin(client: Client, group: str, sent: Future[Any], task: Task[T]) -> Future[Any]:
+    return _submit(client, _argument(task), _carry_out, group, sent, task.argument)
+
+
+def _submit(client: Client, what: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    try:
+        return client.submit(function, *arguments, pure=False)
+    except (TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise WrongUse(f"{what} cannot be sent to a worker ({' '.join(str(error).split())}).") from error
 
 
 def _wait(client: Client, tend: Callable[[], None], futures: list[Future[Any]]) -> list[Future[Any]]:
@@ -248,15 +270,14 @@ class Broken:
     details: str
 
 
-def _itself(sealed: bytes) -> bytes:
-    return sealed
+def _itself(function: Callable[[T], R]) -> Callable[[T], R]:
+    return function
 
 
-def _carry_out(group: str, sealed_function: bytes, sealed_argument: bytes) -> Answered | Broken:
+def _carry_out(group: str, function: Callable[[T], R], argument: T) -> Answered | Broken:
     torch.set_num_threads(1)
     began = time.perf_counter()
     try:
-        function, argument = opened_once(group, sealed_function), opened(sealed_argument)
         value = call(group, function, argument)
     except (Exception, SystemExit) as error:  # an exit would end the worker, and be taken for a crash
         return Broken(_why(error), _traceback(error))

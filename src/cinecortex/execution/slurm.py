@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,11 @@ def slurm_cluster(slurm: Slurm) -> Any:
         scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         silence_logs=logging.CRITICAL,
     )
-    try:
+    with ExitStack() as undo:
+        undo.callback(cluster.close)
         _refuse_job(cluster.job_script())
         cluster.scale(jobs=slurm.jobs)
-    except BaseException:
-        cluster.close()
-        raise
+        undo.pop_all()
     return cluster
 
 

@@ -115,7 +115,7 @@ class Linearised:
                 tangent: Tensor | None = rates.tangent
                 if tangent is not None:
                     return tangent
-            except RuntimeError as error:  # NotImplementedError is one of them
+            except RuntimeError as error:
                 if is_out_of_memory(error):
                     raise
             # A network with an operation that has no forward derivative, such as checkpointed windows. An error that

@@ -135,9 +135,8 @@ def write_session(
         _write(partial, animal, [trials[i] for i in order], seed, seconds=seconds, progress=progress)
         partial.chmod(0o755)
         partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # which is there only if something went wrong
 
 
 def _shows(seed: Seed, **clips: int) -> list[_Show]:
