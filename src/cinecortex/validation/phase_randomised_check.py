@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import replace
+from typing import final
 
 from cinecortex.finding import Finding
 from cinecortex.recording import Observation, Trial
-from cinecortex.seeds import Seed
 from cinecortex.tensors import Movie
-from cinecortex.validation.against_control import LEAST_GAIN, AgainstControl
 from cinecortex.validation.check import Answers, Asked
+from cinecortex.validation.control_check import ControlCheck
 from cinecortex.validation.phase_randomised import LEAST_FRAMES, phase_randomised
-from cinecortex.validation.scoring import Scoring
 
 STILL = 0.8
 """A movie with more of its variance than this in a still picture cannot show whether the course in time was heeded."""
 
 
-@dataclass(frozen=True, eq=False)
-class PhaseRandomised:
+@final
+class PhaseRandomised(ControlCheck):
     """``controls.phase_randomised``: surrogate activity with the spectra and cross-correlations of the real one.
 
     Prediction: a method that follows what the neurons did loses its score, but for the still picture in their means,
@@ -29,31 +27,23 @@ class PhaseRandomised:
     Movies that hardly move are left out: a surrogate of such a movie is the movie. Where the still picture makes up
     0.8 of the variance, an answer that correlates at 0.4 with the movie still loses 0.08, which is more than the
     threshold. So are trials with too few frames that were recorded for every neuron.
-
-    Attributes:
-        seed: Stream for the surrogates and intervals.
-        scoring: How an answer is held against a movie.
-        threshold: The smallest loss that is worth claiming.
     """
 
-    id: ClassVar[str] = "controls.phase_randomised"
-    claim: ClassVar[str] = "The reconstruction rests on what the neurons did, and not on spectra and correlations only."
-
-    seed: Seed
-    scoring: Scoring = field(default_factory=Scoring)
-    threshold: float = LEAST_GAIN
+    id = "controls.phase_randomised"
+    claim = "The reconstruction rests on what the neurons did, and not on spectra and correlations only."
+    change = staticmethod(phase_randomised)
 
     @property
     def rule(self) -> str:
         """The rule in words."""
         return (
-            f"{self._comparison.rule} Movies with more than {STILL:.0%} of their variance in a still picture are left "
+            f"{super().rule} Movies with more than {STILL:.0%} of their variance in a still picture are left "
             f"out, and trials of fewer than {LEAST_FRAMES} frames recorded for all neurons."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
         """Every trial that has a surrogate, as it is and as surrogate."""
-        return self._comparison.ask([trial for trial in trials if _has_surrogate(trial.observe())], phase_randomised)
+        return super().ask([trial for trial in trials if _has_surrogate(trial.observe())])
 
     def judge(self, trials: Sequence[Trial], answers: Answers) -> Finding:
         """Intact against surrogate."""
@@ -66,10 +56,6 @@ class PhaseRandomised:
         # The squared correlation with the mean picture is its share of the variance. A uniform movie gives NaN.
         still = truth[min(self.scoring.burn_in, len(truth) // 2) :].mean(0).expand_as(truth)
         return self.scoring(still, truth) ** 2 <= STILL
-
-    @property
-    def _comparison(self) -> AgainstControl:
-        return AgainstControl(self.id, self.claim, self.scoring, self.threshold, self.seed / self.id)
 
 
 def _has_surrogate(observation: Observation) -> bool:
