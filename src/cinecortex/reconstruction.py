@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
+from cinecortex.information import Information
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie
@@ -30,6 +31,9 @@ class Reconstruction:
             ``std``. None where only one encoder was asked.
         lower, upper: Bounds of the 90 % interval per pixel, where drawn.
         samples: Posterior draws, ``sample time height width``, where asked for.
+        data_share: How much of each pixel is data, ``1 - posterior variance / prior variance``, where measured: 0 is
+            the algorithm speaking, 1 the neurons.
+        information: How much the neurons say about the movie, where measured.
     """
 
     movie: Movie
@@ -44,6 +48,8 @@ class Reconstruction:
     data_std: Movie | None = None
     model_std: Movie | None = None
     samples: Float[Tensor, "sample time height width"] | None = None
+    data_share: Movie | None = None
+    information: Information | None = None
 
     def __repr__(self) -> str:
         frames, height, width = self.movie.shape

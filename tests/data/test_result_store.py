@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,26 @@ from sessions import write_session
 from cinecortex.data import Cut, load, read_result, reconstructions, words, write_result
 from cinecortex.data.results import SCHEMA
 from cinecortex.errors import BadData, WrongUse
+from cinecortex.information import Band, Information
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
+
+INFORMATION = Information(
+    bits=12.5,
+    bits_error=0.5,
+    dimensions=3.0,
+    dimensions_error=0.1,
+    eigenvalues=(4.0, 0.5),
+    counts=(2.0, 1.0),
+    coordinates=3,
+    neurons=5,
+    frames=20,
+    frame_rate_hz=10.0,
+    share=0.25,
+    share_error=0.01,
+    bands=(Band((0.0, 0.1), (0.1, 0.5), 0.5, 0.02, 0.001),),
+    probes=4,
+)
 
 
 @pytest.fixture
@@ -38,6 +58,8 @@ def answer(frames: int, *, full: bool) -> Reconstruction:
         lower=movie / 2,
         upper=movie,
         samples=torch.rand(3, frames, 8, 12),
+        data_share=movie / 3,
+        information=INFORMATION,
     )
 
 
@@ -74,6 +96,8 @@ def test_round_trip_through_plain_xarray(tmp_path: Path, trials: tuple[Trial, ..
     assert (data.attrs["seed"], data.attrs["a"]) == (3, {"b": 1})
     assert "cinecortex" in data.attrs["versions"]
     assert all(variable.dtype.kind in "if" for variable in data.variables.values())
+    assert data["bits"].values[0] == 12.5
+    assert np.isnan(data["dimensions"].values[1])
     assert words(data, "clip_id") == (trials[4].clip_id, trials[6].clip_id)
     assert words(data, "ended") == ("converged", "stopped after 100 steps – naïvely")
     assert words(data, "trial_id") == ("4", "7")
@@ -135,3 +159,17 @@ def test_refusals(tmp_path: Path, trials: tuple[Trial, ...]) -> None:
     for path in ("nowhere.zarr", "s"):
         with pytest.raises(BadData, match=path):
             read_result(tmp_path / path)
+
+
+def test_information_has_rates_of_its_own() -> None:
+    assert (INFORMATION.bits_per_second, INFORMATION.bits_per_neuron) == (12.5 / 2, 2.5)
+    assert replace(INFORMATION, neurons=0).bits_per_neuron == 0
+
+
+@pytest.mark.parametrize("spoil", [{"bits": None}, {"more": 1}])
+def test_information_that_cannot_be_read_is_refused(spoil: dict[str, Any]) -> None:
+    content = {**INFORMATION.to_json(), **spoil}
+    if content["bits"] is None:
+        del content["bits"]
+    with pytest.raises(BadData, match="measure it again"):
+        Information.from_json(content)

@@ -54,7 +54,9 @@ def test_every_check_there_is_has_a_place():
     found = {
         name
         for file in folder.glob("*.py")
-        for name in re.findall(r'^    id(?:: ClassVar\[str\])? = "([^"]+)"', file.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in re.findall(
+            r'^    id(?:: ClassVar\[str\])? = "([^"]+)"', file.read_text(encoding="utf-8"), re.MULTILINE
+        )
     }
     assert found == set(IDS)
     assert len(IDS) == len(set(IDS))

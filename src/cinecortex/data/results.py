@@ -21,12 +21,13 @@ import zarr.errors
 
 from cinecortex.data.faults import Fault
 from cinecortex.errors import WrongUse
+from cinecortex.information import Information
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
 
 SCHEMA = "cinecortex.result/1"
 _FRAMES = ("trial", "time", "height", "width")
-_OPTIONAL = ("std", "lower", "upper", "data_std", "model_std")
+_OPTIONAL = ("std", "lower", "upper", "data_std", "model_std", "data_share")
 
 Results = Sequence[tuple[Trial, Reconstruction]]
 
@@ -35,11 +36,12 @@ def write_result(path: Path | str, results: Results, *, attrs: Mapping[str, Any]
     """Write reconstructions to ``path``, all of them or nothing; an older result there is replaced when all is done.
 
     Variables: ``movie (trial, time, height, width)`` in 0..1 and, where any reconstruction has them, ``std``,
-    ``data_std``, ``model_std``, ``lower``, ``upper`` (same axes), ``sample (sample, trial, time, height, width)`` and
-    ``mask (trial, height, width)``; per trial ``frames``, ``trial_id``, ``clip_id``, ``session_id``, ``ended``,
-    ``energy``, ``frame_passes`` and ``seconds``. Shorter trials, and what a reconstruction lacks, are NaN. Words are
-    stored as numbers into the list in the attribute ``names`` of their variable (see ``words``); trial ids that are
-    whole numbers stay numbers.
+    ``data_std``, ``model_std``, ``lower``, ``upper``, ``data_share`` (same axes), ``sample (sample, trial, time,
+    height, width)`` and ``mask (trial, height, width)``; per trial ``frames``, ``trial_id``, ``clip_id``,
+    ``session_id``, ``ended``, ``energy``, ``frame_passes`` and ``seconds``. Where information was measured there are
+    ``bits`` and ``dimensions`` per trial, with all of it in the attribute ``measured`` of ``bits``. Shorter trials, and
+    what a reconstruction lacks, are NaN. Words are stored as numbers into the list in the attribute ``names`` of their
+    variable (see ``words``); trial ids that are whole numbers stay numbers.
 
     Args:
         path: The store to make, by custom ending in ``.zarr``.
@@ -99,8 +101,9 @@ def reconstructions(dataset: xr.Dataset, *, drawn: bool = True) -> list[Reconstr
         dataset: From `read_result`.
         drawn: Whether to read what was drawn (spread, bounds, samples), too.
     """
+    placed = dataset.assign(place=("trial", np.arange(dataset.sizes["trial"])))
     return [
-        _reconstruction(dataset.isel(trial=index), ended, drawn) for index, ended in enumerate(words(dataset, "ended"))
+        _reconstruction(placed.isel(trial=index), ended, drawn) for index, ended in enumerate(words(dataset, "ended"))
     ]
 
 
@@ -124,8 +127,16 @@ def _reconstruction(one: xr.Dataset, ended: str, drawn: bool) -> Reconstruction:
         frame_passes=int(one["frame_passes"]),
         seconds=float(one["seconds"]),
         samples=read("sample") if drawn else None,
+        information=_information(one),
         **{name: read(name) for name in _OPTIONAL if drawn},
     )
+
+
+def _information(one: xr.Dataset) -> Information | None:
+    if "bits" not in one:
+        return None
+    measured = one["bits"].attrs["measured"].get(str(int(one["place"])))
+    return None if measured is None else Information.from_json(measured)
 
 
 def _refuse(path: Path, results: Results, attrs: Mapping[str, Any]) -> None:
@@ -180,6 +191,19 @@ def _write_per_trial(store: zarr.Group, results: Results) -> None:
     _put(store, "seconds", np.array([answer.seconds for answer in answers], dtype=np.float64), ("trial",))
     _put(store, "frame_passes", np.array([answer.frame_passes for answer in answers]), ("trial",))
     _put(store, "frames", np.array([len(answer.movie) for answer in answers]), ("trial",))
+    _write_information(store, answers)
+
+
+def _write_information(store: zarr.Group, answers: Sequence[Reconstruction]) -> None:
+    measured = {str(i): one.information for i, one in enumerate(answers) if one.information is not None}
+    if not measured:
+        return
+    for name in ("bits", "dimensions"):
+        values = np.full(len(answers), np.nan)
+        for index, information in measured.items():
+            values[int(index)] = getattr(information, name)
+        whole = {index: information.to_json() for index, information in measured.items()}
+        _put(store, name, values, ("trial",), **({"units": "bits", "measured": whole} if name == "bits" else {}))
 
 
 def _put_words(store: zarr.Group, name: str, values: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.execution.machines import Machines
 from cinecortex.execution.mapping import Task
 from cinecortex.execution.plan import Finished, Plan, carry_out, make_plan
+from cinecortex.information import Information
 from cinecortex.inversion.map import MAP
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation
@@ -26,7 +28,7 @@ from cinecortex.validation.check import JUDGED, Asked, Question
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
-_MOVIES = ("movie", "mask", "std", "lower", "upper", "data_std", "model_std", "samples")
+_MOVIES = ("movie", "mask", "std", "lower", "upper", "data_std", "model_std", "samples", "data_share")
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,18 +127,27 @@ def population_mask(encoder: Encoder, folder: Path) -> Mask:
 def to_answer(found: Reconstruction) -> Answer:
     """A reconstruction as it is kept."""
     arrays = {name: getattr(found, name) for name in _MOVIES if getattr(found, name) is not None}
-    facts = {"ended": found.ended, "energy": found.energy, "frame_passes": found.frame_passes, "took": found.seconds}
+    facts: dict[str, Any] = {
+        "ended": found.ended,
+        "energy": found.energy,
+        "frame_passes": found.frame_passes,
+        "took": found.seconds,
+    }
+    if found.information is not None:
+        facts["information"] = found.information.to_json()
     return Answer({name: array.detach().cpu().numpy() for name, array in arrays.items()}, facts)
 
 
 def from_answer(kept: Answer) -> Reconstruction:
     """What was kept, as the reconstruction that it was."""
     movies = {name: torch.from_numpy(np.array(array)) for name, array in kept.arrays.items()}
+    measured = kept.facts.get("information")
     return Reconstruction(
         ended=str(kept.facts["ended"]),
         energy=kept.facts["energy"],
         frame_passes=int(kept.facts["frame_passes"]),
         seconds=float(kept.facts["took"]),
+        information=None if measured is None else Information.from_json(measured),
         **movies,
     )
 
