@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -101,7 +102,7 @@ def bin_edges(bins: int) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[f
     def edges(lowest: float, corner: float) -> tuple[tuple[float, float], ...]:
         inner = [lowest * (HIGHEST / lowest) ** (step / (bins - 1)) for step in range(1, bins - 1)]
         bounds = [0.0, *inner, corner]
-        return (0.0, 0.0), *zip(bounds[:-1], bounds[1:], strict=True)
+        return (0.0, 0.0), *pairwise(bounds)
 
     return edges(LOWEST_TEMPORAL, HIGHEST), edges(LOWEST_SPATIAL, HIGHEST * math.sqrt(2))
 
