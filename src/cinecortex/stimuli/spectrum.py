@@ -19,7 +19,6 @@ from torch import Tensor
 from cinecortex.errors import BadData
 from cinecortex.tensors import Movie
 
-
 HIGHEST, LOWEST_TEMPORAL, LOWEST_SPATIAL = 0.5, 1 / 600, 1 / 128
 """Frequencies between which bins are spaced, cycles per frame or pixel; lower ones share the lowest bin but zero."""
 
