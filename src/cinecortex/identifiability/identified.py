@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import torch
+
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import WrongUse
 from cinecortex.identifiability.measure import measure_information
