@@ -9,10 +9,12 @@ import torch
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import WrongUse
 from cinecortex.identifiability.measure import measure_information
+from cinecortex.identifiability.share import DataShare, data_share
+from cinecortex.information import Information
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.map import MAP
-from cinecortex.inversion.priors import Spectral
+from cinecortex.inversion.priors import Spectral, Whitened
 from cinecortex.inversion.problem import BehaviorGiven
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
