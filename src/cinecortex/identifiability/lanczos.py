@@ -54,12 +54,14 @@ class Krylov:
     @property
     def values(self) -> Float[np.ndarray, "draw step"]:
         """Ritz values in rising order, none below 0: the operator has none, rounding aside."""
-        return np.stack([values for values, _ in self._solved]).clip(min=0)
+        values: np.ndarray = np.stack([values for values, _ in self._solved]).clip(min=0)
+        return values
 
     @property
     def weights(self) -> Float[np.ndarray, "draw step"]:
         """How much of the probe's squared length each Ritz value stands for."""
-        return np.stack([vectors[0] ** 2 for _, vectors in self._solved]) * self._sizes[:, None]
+        weights: np.ndarray = np.stack([vectors[0] ** 2 for _, vectors in self._solved]) * self._sizes[:, None]
+        return weights
 
     def quadratic(self, function: Function) -> Float[np.ndarray, "draw"]:
         """``v^T f(F) v`` of every probe, by Gauss quadrature with the Ritz values as nodes."""
@@ -127,7 +129,8 @@ def lanczos(operator: Callable[[Vectors], Vectors], probes: Vectors, *, steps: i
     steps = min(steps, probes[0].numel())
     basis = probes.new_zeros(steps, *probes.shape)
     basis[0] = probes / _length(probes).clamp_min(1e-30).to(probes)
-    diagonal, beside = [], []
+    diagonal: list[Tensor] = []
+    beside: list[Tensor] = []
     for step in range(steps):
         moved = operator(basis[step])
         diagonal.append(_dot(moved, basis[step]))

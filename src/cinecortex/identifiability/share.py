@@ -109,6 +109,8 @@ def data_share(
         raise WrongUse("the data share of a pixel needs a prior whose variance in pixels is known: the spectral one.")
     like = around.position
     truth = torch.randn(draws, *like.shape, generator=(seed / "prior").torch(), dtype=like.dtype).to(like.device)
+    if not bool(around.curvature.own.any()):
+        preconditioner = 1.0  # With nothing heard the answer is the truth itself, and one step finds exactly that.
     noise = around.pulled_back(around.curvature.draw(draws, seed / "data"))
     solved = around.solve(truth - noise, preconditioner=preconditioner, iterations=iterations, tolerance=tolerance)
     left = around.pixels(solved.vectors).square()
