@@ -64,8 +64,8 @@ class DataShareCheck:
         """The rule in words."""
         return (
             "Slope over pixels of the part of the prior's squared error that the reconstruction takes away on the data "
-            f"share that is stated, each summed over the first {self.frames} frames less the burn-in, about the movies' "
-            f"own means: {rule(self.threshold)}."
+            f"share that is stated, each summed over the first {self.frames} frames less the burn-in, about the "
+            f"movies' own means: {rule(self.threshold)}."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
