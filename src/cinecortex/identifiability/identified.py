@@ -14,7 +14,7 @@ from cinecortex.information import Information
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.map import MAP
-from cinecortex.inversion.priors import Spectral, Whitened
+from cinecortex.inversion.priors import Prior, Spectral, Whitened
 from cinecortex.inversion.problem import BehaviorGiven
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
@@ -65,7 +65,7 @@ class Identified:
         *,
         encoder: Encoder,
         likelihood: Likelihood | None = None,
-        prior: Spectral | None = None,
+        prior: Prior | None = None,
         probes: int = 4,
         steps: int = 30,
         draws: int = 16,

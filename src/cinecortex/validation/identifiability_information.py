@@ -29,9 +29,9 @@ class InformationCheck:
     The value is the data share of the picture: 1 - posterior variance / prior variance of the whole movie but for its
     mean luminance (`Information.picture_share`). That one number holds most of what a prior of natural movies leaves
     open, and a few dozen neurons tell it; with it, 25 neurons of the demo's mouse would have settled 63 % of a screen
-    of which they know next to nothing. No method explains more of what was shown than this share, whatever it puts on the
-    screen, and where it is a tenth or less a picture that looks like a movie is the algorithm's. The share inside the
-    mask, with luminance, is among the data.
+    of which they know next to nothing. No method explains more of what was shown than this share, whatever it puts on
+    the screen, and where it is a tenth or less a picture that looks like a movie is the algorithm's. The share inside
+    the mask, with luminance, is among the data.
 
     It is the population that is judged, by the encoder's own account: an encoder that is wrong may be sure. Whether its
     account is so is asked by ``identifiability.data_share``.
