@@ -71,6 +71,15 @@ def test_bands_hold_what_the_data_take_of_their_frequencies(name):
     assert found.share == pytest.approx((variances * [band.share for band in found.bands]).sum() / variances.sum())
 
 
+def test_the_share_of_the_picture_leaves_out_the_mean_luminance():
+    found, exact = both(SMALL)
+    prior, taken = exact.prior_in_bands.copy(), exact.taken_in_bands.copy()
+    prior[0, 0, 0] = taken[0, 0, 0] = 0
+    assert found.picture_share == pytest.approx(taken.sum() / prior.sum(), abs=0.05)
+    assert abs(found.share - found.picture_share) > 0.02, "the world has a luminance to leave out"
+    assert replace(found, bands=()).picture_share == 0
+
+
 @pytest.mark.parametrize("name", [SMALL, LARGE])
 def test_the_spectrum_counts_eigenvalues(name):
     found, exact = both(name)
