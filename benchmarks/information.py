@@ -35,7 +35,7 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation, Trial
 from cinecortex.validation.check import Question
 from cinecortex.validation.identifiability_data_share import DataShareCheck
-from cinecortex.validation.identifiability_information import InformationCheck
+from cinecortex.validation.identifiability_information import LEAST_SHARE, InformationCheck
 from cinecortex.validation.measured import INFORMATION
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import STRETCH, first_frames
@@ -124,6 +124,21 @@ def findings(trials: Sequence[Trial], given: dict[Question, Reconstruction]) -> 
     scoring = Scoring(mask=next(iter(given.values())).mask)
     checks = InformationCheck(SEED, scoring), DataShareCheck(SEED, scoring)
     return checks[0].judge(trials, given), checks[1].judge(trials, given)
+
+
+def by_frequency(share: Finding) -> str:
+    """How the shares of bands compare with what came true, in a sentence."""
+    clips = share.data["by frequency"]
+    stated = np.array([[band["share"] for band in clip] for clip in clips]).mean(0)
+    prior, error = (np.array([[band[name] for band in clip] for clip in clips]).sum(0) for name in ("prior", "error"))
+    low = stated < LEAST_SHARE
+    return (
+        f"Over the {len(stated)} bands of frequency other than the mean luminance, the stated share correlates at "
+        f"{np.corrcoef(stated, 1 - error / prior)[0, 1]:.2f} with the part of the prior's squared error that is taken "
+        f"away. In the {int(low.sum())} bands with a share below {LEAST_SHARE:g} the error is "
+        f"{error[low].sum() / prior[low].sum():.2f} of the prior's, in the others "
+        f"{error[~low].sum() / prior[~low].sum():.2f}."
+    )
 
 
 def band_table(told: Sequence[Information]) -> list[str]:
@@ -253,9 +268,13 @@ def main() -> None:
         f"{np.mean([x for x in over if x is not None]):.2f} over pixels (summed over frames) and "
         f"{np.mean([x for x in strict if x is not None]):.2f} over pixels and frames, in the mean: a single clip's "
         "error is where its content is.",
+        by_frequency(share),
         f"RMS standard error of the share of one pixel on one frame from 8 solves: {errors[1]:.3f} by made-up "
         f"inferences, {errors[0]:.3g} by random signs over pixels (Hutchinson): movies are correlated over many "
         "pixels, and signs scatter with all that is beside the diagonal.",
+        "A draw has the contrast of the training clips, and the bits around it are off where a clip has another. Scaling "
+        "the draw until the expected responses are as strong as the recorded ones was tried (last row of the first "
+        "table); it rests on mean responses, which drift in real recordings, and was not taken.",
         f"Fisher against 16 posterior draws at the same point: difference of the whole share {agreed.difference:+.3f} "
         f"+- {agreed.difference_error:.3f}; correlation {agreed.correlation:.2f} over pixels and frames, "
         f"{agreed.correlation_over_time:.2f} over pixels.",

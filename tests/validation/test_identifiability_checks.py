@@ -162,6 +162,14 @@ def test_a_right_share_has_slope_one_and_says_where_nothing_is_known():
     strict = finding.data["correlation of predicted and realised squared error, over pixels and frames"]
     assert 0.2 < sum(strict) / 24 < 0.9
     assert "below 0.1 the reconstruction takes away" in finding.notes
+    still, moving = (finding.data["by frequency"][0][place] for place in (1, 0))
+    movie = first_frames(trials(1)[0], CUT).movie[4:].double()
+    picture = movie.mean(0) - movie.mean()
+    assert still["share"] == pytest.approx(0.8 * TRUE_SHARE)
+    assert still["prior"] == pytest.approx(float(16 * picture.square().sum())), "what does not move"
+    flicker = movie.mean((1, 2)) - movie.mean()
+    assert moving["prior"] == pytest.approx(float(20 * flicker.square().sum())), "what is the same all over"
+    assert "bands of frequency with a share below 0.1 it takes away" in finding.notes
 
 
 def test_the_same_share_everywhere_says_nothing_of_a_population_that_sees_everything():

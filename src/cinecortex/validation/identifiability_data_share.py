@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from cinecortex.finding import Finding
+from cinecortex.information import Band
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.spectrum import dct
 from cinecortex.validation.check import Answers, Asked
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.identifiability_information import LEAST_SHARE
@@ -93,6 +95,7 @@ class DataShareCheck:
                 _number(_correlation(each.predicted, each.error)) for each in held
             ],
         }
+        data |= {"by frequency": [each.by_frequency() for each in held]}
         values = [each.slope() for each in held]
         seed = self.seed / self.id
         return concluded(
@@ -116,6 +119,7 @@ class DataShareCheck:
             prior=truth.square().sum(0),
             error=(truth - movie).square(),
             predicted=answer.std[burn_in:].double().square(),
+            in_bands=_in_bands(truth, movie, answer.information.bands),
             divided=seen is not None and bool(seen.any()) and not bool(seen.all()),
         )
 
@@ -130,6 +134,8 @@ class _Held:
         error: Squared error of the reconstruction, every frame.
         predicted: Posterior variance, every frame.
         divided: Whether the population sees some of the screen and not the rest.
+        in_bands: Of every band of frequency but that of the mean luminance the stated share, the squared error of a
+            uniform screen, and that of the reconstruction.
     """
 
     share: Tensor
@@ -137,6 +143,7 @@ class _Held:
     error: Tensor
     predicted: Tensor
     divided: bool
+    in_bands: tuple[tuple[float, float, float], ...]
 
     @property
     def low(self) -> Tensor:
@@ -148,6 +155,10 @@ class _Held:
         chosen = torch.ones_like(self.low) if where is None else where
         prior = float(self.prior[chosen].sum())
         return 1 - float(self.error.sum(0)[chosen].sum()) / prior if prior > 0 else math.nan
+
+    def by_frequency(self) -> list[dict[str, float]]:
+        """What was stated and what came true of every band, for the figure."""
+        return [{"share": share, "prior": prior, "error": error} for share, prior, error in self.in_bands]
 
     def slope(self) -> float:
         """Of the part that is taken away on the share, weighted by the prior's error."""
@@ -175,7 +186,35 @@ def _notes(held: Sequence[_Held], values: Sequence[float]) -> list[str]:
         )
     else:
         notes.append(f"No pixel of any clip has a share below {LEAST_SHARE:g}.")
+    bands = [band for each in held for band in each.in_bands]
+    for words, some in (
+        (f"below {LEAST_SHARE:g}", [band for band in bands if band[0] < LEAST_SHARE]),
+        (f"of {LEAST_SHARE:g} or more", [band for band in bands if band[0] >= LEAST_SHARE]),
+    ):
+        prior = sum(band[1] for band in some)
+        if prior > 0:
+            away = 1 - sum(band[2] for band in some) / prior
+            notes.append(f"In the bands of frequency with a share {words} it takes away {away:.0%}.")
     return notes
+
+
+def _in_bands(truth: Tensor, movie: Tensor, bands: Sequence[Band]) -> tuple[tuple[float, float, float], ...]:
+    prior, error = dct(truth).square(), dct(truth - movie).square()
+    frames, height, width = truth.shape
+    temporal = (torch.arange(frames) / (2 * frames))[:, None, None]
+    spatial = torch.hypot((torch.arange(height) / (2 * height))[:, None], torch.arange(width) / (2 * width))
+    found = []
+    for band in bands:
+        held = _between(temporal, band.temporal) & _between(spatial, band.spatial)
+        if bool(held.any()) and band.temporal[1] + band.spatial[1] > 0:
+            found.append((band.share, float(prior[held].sum()), float(error[held].sum())))
+    return tuple(found)
+
+
+def _between(frequency: Tensor, edges: tuple[float, float]) -> Tensor:
+    """Zero frequency is a band of its own; the others hold their lower edge and not their upper one."""
+    low, high = edges
+    return (frequency > 0) & (frequency >= low) & (frequency < high) if high else frequency == 0
 
 
 def _pooled(held: Sequence[_Held]) -> float | None:
