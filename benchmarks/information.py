@@ -273,7 +273,7 @@ def main() -> None:
         f"inferences, {errors[0]:.3g} by random signs over pixels (Hutchinson): movies are correlated over many "
         "pixels, and signs scatter with all that is beside the diagonal.",
         "A draw has the contrast of the training clips, and the bits around it are off where a clip has another. "
-        "Scaling the draw until the expected responses are as strong as the recorded ones was tried (last row of the first "
+        "Scaling the draw until expected responses are as strong as recorded ones was tried (last row of the first "
         "table); it rests on mean responses, which drift in real recordings, and was not taken.",
         f"Fisher against 16 posterior draws at the same point: difference of the whole share {agreed.difference:+.3f} "
         f"+- {agreed.difference_error:.3f}; correlation {agreed.correlation:.2f} over pixels and frames, "

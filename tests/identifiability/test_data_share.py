@@ -10,10 +10,11 @@ import torch
 from scipy.stats import chi2
 from tests.identifiability.closed_forms import LARGE, SMALL, ClosedForm, linearised, world
 
+from cinecortex.encoders.linear_nonlinear import LinearNonlinear
 from cinecortex.errors import WrongUse
 from cinecortex.identifiability.share import agreement, data_share, share_of_draws
 from cinecortex.inversion.linearised import Linearised
-from cinecortex.inversion.priors import Flat
+from cinecortex.inversion.priors import Flat, Spectral
 from cinecortex.inversion.sample import Sample
 from cinecortex.inversion.sensitivity import muted
 from cinecortex.reconstruction import Reconstruction
@@ -61,6 +62,26 @@ def test_there_is_no_bias_and_the_stated_errors_are_honest():
     assert 1e-4 < chi2.sf(of_whole / np.mean([part.error**2 for part in whole]), len(found)) < 1 - 1e-4
     # The errors of the mean over halves of the draws alone would be larger than this by a factor of up to 2.
     assert np.sqrt(np.square(misses).mean()) < 1 / (2 * np.sqrt(8))
+
+
+def test_what_no_neuron_sees_has_a_share_of_nothing_where_the_prior_ties_it_to_nothing():
+    made = world(SMALL)
+    filters = made.encoder.filters.detach().clone()
+    filters[..., 4:] = 0
+    # Every frequency alike: pixels are independent, and the left of the screen says nothing of the right.
+    level = replace(made.prior.statistics, power=torch.full((15, 15), 0.05, dtype=torch.float64))
+    left_only = replace(
+        made,
+        encoder=LinearNonlinear(filters, made.encoder.offset.detach(), nonlinearity="identity"),
+        prior=Spectral.of(level),
+    )
+    found = data_share(linearised(left_only), draws=16, seed=Seed(6), **PRECISE)
+    assert float(found.over_time[:, 4:].abs().max()) < 1e-6
+    assert float(found.movie[:, :, 4:].abs().max()) < 1e-6
+    assert float(found.over_time[:, :4].min()) > 0.1
+    # A prior that ties pixels to each other makes the rest of the screen known in part.
+    tied = data_share(linearised(replace(left_only, prior=made.prior)), draws=16, seed=Seed(6), **PRECISE)
+    assert float(tied.over_time[:, 4:].mean()) > 0.1
 
 
 def test_draws_and_the_fisher_information_agree_and_a_wrong_spread_does_not():
