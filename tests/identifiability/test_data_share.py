@@ -50,7 +50,7 @@ def test_every_pixel_has_the_share_of_the_closed_form_within_its_error(name):
 def test_there_is_no_bias_and_the_stated_errors_are_honest():
     made = world(SMALL)
     around, exact = linearised(made), ClosedForm.of(made)
-    found = [data_share(around, draws=8, seed=Seed(seed), **PRECISE) for seed in range(25)]
+    found = [data_share(around, draws=8, seed=Seed(seed), iterations=20, tolerance=1e-3) for seed in range(20)]
     misses = np.stack([one.movie.numpy() - exact.share for one in found])
     bias = misses.mean(0) / misses.std(0, ddof=1) * np.sqrt(len(found))
     assert 0.7 < np.square(bias).mean() < 1.4
