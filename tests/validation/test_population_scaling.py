@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -129,7 +130,7 @@ def test_subsets_are_nested_random_and_unheard(shown):
     assert len(asked) == len(names) * CLIPS
     first, second = ([asked[Question.of(trial, name)] for name in names] for trial in shown[:2])
     assert [int(one.heard.sum()) for one in first] == [2, 5, 10, 20]
-    for small, large in zip(first, first[1:], strict=False):
+    for small, large in itertools.pairwise(first):
         assert bool((small.heard <= large.heard).all())
     assert not torch.equal(first[2].heard, second[2].heard), "another draw for every clip"
     for one in first:
