@@ -119,8 +119,7 @@ class Extrapolation:
         """
         if not self.measured[0] <= neurons <= self.most:
             raise WrongUse(f"{neurons} neurons: between {self.measured[0]} and {self.most} can be asked about.")
-        place = math.log2(neurons)
-        drawn = np.array([np.interp(place, self.doublings, curve) for curve in self.curves])
+        drawn = self.curves @ _reading(self.doublings, np.log2([neurons]))[0]
         drawn = drawn + math.sqrt(self.scatter / neurons) * self.noise
         low, value, high = np.quantile(_value(drawn, self.quantity), _tails(level))
         return Prediction(neurons, float(value), float(low), float(high), level)
@@ -240,6 +239,14 @@ def _grid(first: float, last: float) -> Float[np.ndarray, "size"]:
     return np.linspace(first, last, max(2, math.ceil((last - first) * STEPS_PER_DOUBLING) + 1))
 
 
+def _reading(
+    grid: Float[np.ndarray, "size"], places: Float[np.ndarray, "point"]
+) -> Float[np.ndarray, "point size"]:
+    """Reads a curve off between the places of its grid: linear interpolation, as a matrix."""
+    matrix: np.ndarray = np.array([np.interp(places, grid, unit) for unit in np.eye(len(grid))]).T
+    return matrix
+
+
 def _transformed(values: Float[np.ndarray, "*any"], quantity: Quantity) -> Float[np.ndarray, "*any"]:
     transformed: np.ndarray = logit(values) if quantity == "share" else np.log(values)
     return transformed
@@ -287,7 +294,7 @@ def _drawn(
     slopes = np.column_stack([np.full(steps, FIRST_SLOPE[1]), DRIFT[1] * step * np.arange(steps), walked])
     centre = FIRST_SLOPE[0] + DRIFT[0] * step * np.arange(steps)
     summed = np.vstack([np.zeros(steps), np.tri(steps)]) * step * math.log(2)
-    read = np.array([np.interp(places, grid, unit) for unit in np.eye(len(grid))]).T
+    read = _reading(grid, places)
     inverse = np.linalg.inv(noise)
     wide = 5.0
 
@@ -333,7 +340,7 @@ def _above(
     if not floor[0]:
         return curves
     least = _transformed(np.asarray(floor[1], dtype=np.float64), quantity)
-    reached = np.array([np.interp(np.log2(floor[0]), grid, curve) for curve in curves])
+    reached = curves @ _reading(grid, np.log2(floor[0])).T
     weight = ndtr((reached - least) / max(error, ROUNDING)).min(1)
     if float(weight.sum()) < 1e-9:
         return curves  # A floor that no curve reaches says that it, or the curve, is wrong; the interval stays honest.
