@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 
+import torch
+
 from cinecortex.encoders.base import Encoder
 from cinecortex.errors import WrongUse
 from cinecortex.identifiability.measure import measure_information
+from cinecortex.identifiability.share import DataShare, data_share
+from cinecortex.information import Information
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.map import MAP
-from cinecortex.inversion.priors import Spectral
+from cinecortex.inversion.priors import Spectral, Whitened
 from cinecortex.inversion.problem import BehaviorGiven
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
@@ -19,6 +23,8 @@ from cinecortex.tensors import Mask
 
 ITERATIONS, TOLERANCE = 12, 3e-3
 """Of conjugate gradients, for draws."""
+CHAIN = 2
+"""Draws one after another, each from the curvature around the one before; the first from that around the movie."""
 
 
 class Identified:
@@ -119,3 +125,42 @@ class Identified:
             OutOfMemory: not even a stretch of the clip fits into memory.
         """
         return self._around_a_draw(observation, self._map.most_probable(observation, seed).position, seed)[0]
+
+    def _around_a_draw(self, observation: Observation, z: Whitened, seed: Seed) -> tuple[Linearised, int]:
+        applied, around = 0, self._around(observation, z)
+        for number in range(CHAIN):
+            own = seed / "draw" / number
+            noise = torch.randn(1, *z.shape, generator=(own / "prior").torch(), dtype=z.dtype).to(z.device)
+            solved = around.solve(
+                noise + around.pulled_back(around.curvature.draw(1, own / "data")),
+                preconditioner=self._map.inverse_hessian(observation.frames),
+                iterations=ITERATIONS,
+                tolerance=TOLERANCE,
+            )
+            applied += around.applied
+            around = self._around(observation, z + solved.vectors[0])
+        return around, observation.frames * (2 * applied + CHAIN)
+
+    def _around(self, observation: Observation, z: Whitened) -> Linearised:
+        inverter = self._map
+        return Linearised(
+            inverter.encoder, inverter.likelihood, inverter.prior, observation, z, behavior=inverter.behavior
+        )
+
+    def _share(self, around: Linearised, frames: int, seed: Seed) -> DataShare:
+        return data_share(
+            around,
+            draws=self.draws,
+            preconditioner=self._map.inverse_hessian(frames),
+            iterations=ITERATIONS,
+            tolerance=TOLERANCE,
+            seed=seed / "data share",
+        )
+
+
+def _words(information: Information, share: DataShare) -> str:
+    whole = share.within()
+    return (
+        f"{information.bits:.0f} bits +- {information.bits_error:.0f} from {information.probes} probes, data share "
+        f"{whole.value:.3f} +- {whole.error:.3f} from {len(share.taken)} made-up inferences"
+    )

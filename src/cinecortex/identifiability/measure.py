@@ -127,7 +127,8 @@ def _shares(around: Linearised, krylov: Krylov) -> tuple[tuple[float, float], tu
     prior = dct(around.pixels(krylov.probes)).double()
     taken = prior * dct(around.pixels(krylov.applied(determined))).double()
     prior = prior.square()
-    temporal, spatial = frequency_bins(tuple(prior.shape[1:]), BANDS)
+    _, frames, height, width = prior.shape
+    temporal, spatial = frequency_bins((frames, height, width), BANDS)
     index = (temporal[:, None, None] * BANDS + spatial[None]).flatten().to(prior.device)
 
     def binned(each: torch.Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How much of every pixel is data: 1 - posterior variance / prior variance, from the Fisher information or from draws."""
+"""How much of every pixel is data, ``1 - posterior variance / prior variance``: from Fisher information or draws."""
 
 from __future__ import annotations
 
