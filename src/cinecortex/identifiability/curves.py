@@ -295,9 +295,10 @@ def noisier(likelihood: Likelihood, factor: float) -> Likelihood:
     Raises:
         WrongUse: the likelihood is not one whose variance is known.
     """
-    if isinstance(likelihood, Gaussian):
+    # Subclasses are somebody else's, and may scatter otherwise.
+    if type(likelihood) is Gaussian:
         return replace(likelihood, variance=likelihood.variance * factor)
-    if isinstance(likelihood, (Poisson, SharedGainPoisson)):
+    if type(likelihood) in (Poisson, SharedGainPoisson):
         return replace(likelihood, temper=likelihood.temper / factor)
     raise WrongUse(f"{type(likelihood).__name__} says nothing of its noise that could be multiplied.")
 

@@ -239,9 +239,7 @@ def _grid(first: float, last: float) -> Float[np.ndarray, "size"]:
     return np.linspace(first, last, max(2, math.ceil((last - first) * STEPS_PER_DOUBLING) + 1))
 
 
-def _reading(
-    grid: Float[np.ndarray, "size"], places: Float[np.ndarray, "point"]
-) -> Float[np.ndarray, "point size"]:
+def _reading(grid: Float[np.ndarray, "size"], places: Float[np.ndarray, "point"]) -> Float[np.ndarray, "point size"]:
     """Reads a curve off between the places of its grid: linear interpolation, as a matrix."""
     matrix: np.ndarray = np.array([np.interp(places, grid, unit) for unit in np.eye(len(grid))]).T
     return matrix
