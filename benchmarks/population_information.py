@@ -2,8 +2,8 @@
 
     python benchmarks/population_information.py --folder out/bench --out docs/results/population-information.md
 
-A mouse of 2,000 neurons is simulated and an encoder fitted to it where they are not there yet. Of these neurons 500 are
-taken as recorded: the curve is measured on nested random subsets of them, and extrapolated. Then all 2,000 are measured.
+A mouse of 2,000 neurons is simulated and an encoder fitted to it where they are not there yet. Of these neurons 500
+are taken as recorded: the curve is measured on nested random subsets of them and extrapolated. Then all are measured.
 The page is written anew after every clip, so that a run that was stopped leaves what it knows.
 """
 

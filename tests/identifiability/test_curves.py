@@ -222,7 +222,7 @@ def test_what_makes_no_curve_is_refused(world, curve):
         over_noise(population(world), [clip(world)], [0.0, 1.0], seed=Seed(0))
     with pytest.raises(WrongUse, match="only the spectral prior"):
         over_prior(replace(population(world), prior=Flat()), [clip(world)], [1.0], seed=Seed(0))
-    with pytest.raises(WrongUse, match="nothing of larger populations"):
+    with pytest.raises(WrongUse, match="nothing about larger populations"):
         replace(curve, along="noise").extrapolated(seed=Seed(0))
 
 
@@ -235,4 +235,4 @@ def test_a_curve_of_half_of_the_neurons_foretells_what_all_of_them_give(world):
         foretold = measured.extrapolated(quantity, seed=Seed(0)).at(20)
         true = dense(world, np.ones(NEURONS, bool))[quantity]
         assert foretold.low <= true <= foretold.high, quantity
-        assert foretold.high < 1.6 * foretold.low, quantity
+        assert foretold.high < 2 * foretold.low, quantity

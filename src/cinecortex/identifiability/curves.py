@@ -34,7 +34,7 @@ Along = Literal["neurons", "noise", "prior"]
 """What changes along a curve: how many neurons are heard, by how much the noise variance or the prior's precision is
 multiplied."""
 
-FLOORS = (2, 4, 8)
+FLOORS = (2.0, 4.0, 8.0)
 """How many times the measured population the least that it must give is worked out for."""
 
 

@@ -11,7 +11,8 @@ The log-odds of the slope are a random walk with an unknown drift. Prior and mea
 squashing function, so that the posterior is found by Gauss-Newton and drawn from (Laplace's approximation).
 
 Of the data share it is the odds, ``share / (1 - share)``, whose slope lies between 0 and 1: with ``v`` the share of
-one direction, ``l N / (1 + l N)``, the slope of the log-odds is ``E[v (1 - v)] / (E[v] (1 - E[v]))``.
+one direction, ``l N / (1 + l N)``, the slope of the log-odds is ``E[v (1 - v)] / (E[v] (1 - E[v]))``. It goes to 0
+where the population is blind to some of the movie, and back to 1 where it sees everything in the end.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ STEPS_PER_DOUBLING = 4
 FIRST_SLOPE = (1.5, 1.5)
 """Mean and standard deviation of the log-odds of the first slope: 0.82, and from 0.5 to 0.95."""
 DRIFT = (-0.3, 0.2)
-"""Of what they lose per doubling, by the two extremes: 0 and 0.7."""
-WALK = 0.15
+"""Of what they gain per doubling, by the two extremes: losses of 0 and 0.7."""
+DRIFT_OF_SHARES = (0.0, 0.3)
+"""The same of shares: a loss where the population is blind to part of the movie, a gain where it sees all at last."""
+WALK = 0.25
 """Standard deviation of what a doubling adds to that at random."""
 COMMON = 0.9
 """How much of the variance of a Monte-Carlo error points of one curve share, being measured with the same probes."""
@@ -194,7 +197,8 @@ def extrapolate(
     relative = np.asarray(errors, dtype=np.float64) / found / (1 - found if quantity == "share" else 1.0)
     noise = _covariance(sizes, relative, scatter, orders)
     random = seed.numpy()
-    curves = _drawn(grid, np.log2(sizes), measured, noise, random)
+    drift = DRIFT_OF_SHARES if quantity == "share" else DRIFT
+    curves = _drawn(grid, np.log2(sizes), measured, noise, drift, random)
     curves = _above(curves, grid, floor, quantity, float(relative[-1]) + math.sqrt(scatter / last), random)
     return Extrapolation(
         quantity, grid, curves, scatter, (round(sizes[0]), round(last)), random.standard_normal(len(curves))
@@ -279,6 +283,7 @@ def _drawn(
     places: Float[np.ndarray, "point"],
     measured: Float[np.ndarray, "point"],
     noise: Float[np.ndarray, "point point"],
+    drift: tuple[float, float],
     random: np.random.Generator,
 ) -> Float[np.ndarray, "draw size"]:
     """Draws from Laplace's approximation of the posterior over curves.
@@ -289,8 +294,8 @@ def _drawn(
     step = grid[1] - grid[0]
     steps = len(grid) - 1
     walked = WALK * math.sqrt(step) * np.tri(steps, steps, -1)
-    slopes = np.column_stack([np.full(steps, FIRST_SLOPE[1]), DRIFT[1] * step * np.arange(steps), walked])
-    centre = FIRST_SLOPE[0] + DRIFT[0] * step * np.arange(steps)
+    slopes = np.column_stack([np.full(steps, FIRST_SLOPE[1]), drift[1] * step * np.arange(steps), walked])
+    centre = FIRST_SLOPE[0] + drift[0] * step * np.arange(steps)
     summed = np.vstack([np.zeros(steps), np.tri(steps)]) * step * math.log(2)
     read = _reading(grid, places)
     inverse = np.linalg.inv(noise)
