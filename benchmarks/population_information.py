@@ -4,16 +4,18 @@
 
 A mouse of 2,000 neurons is simulated and an encoder fitted to it where they are not there yet. Of these neurons 500
 are taken as recorded: the curve is measured on nested random subsets of them and extrapolated. Then all are measured.
-The page is written anew after every clip, so that a run that was stopped leaves what it knows.
+What was measured of a clip is kept in the folder, and the page is written anew after each.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from animals import SEED, prepare
@@ -23,16 +25,20 @@ from cinecortex.encoders.base import Encoder
 from cinecortex.identifiability.curves import Clip, Curve, Population, over_neurons, over_noise
 from cinecortex.identifiability.extrapolation import Extrapolation, Quantity
 from cinecortex.identifiability.identified import Identified
+from cinecortex.information import Information
 from cinecortex.inversion.map import default_likelihood, default_prior
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Heard
 from cinecortex.validation.stretch import first_frames
+from keeping import written
 from page import command_of, publish, remarks, table
 
 FEWEST = 25
 RECORDED = (62, 125, 250, 500)
 NOISE = (0.25, 1.0, 4.0)
+FINE = 0.09
+"""Spatial frequency in cycles per pixel above which a band of frequencies is detail."""
 QUANTITIES: tuple[Quantity, ...] = ("bits", "dimensions", "share")
 
 
@@ -43,6 +49,20 @@ def joined(parts: Sequence[Curve]) -> Curve:
         clips=tuple(clip for part in parts for clip in part.clips),
         measured=tuple(clip for part in parts for clip in part.measured),
     )
+
+
+def detail_share(information: Information) -> float:
+    """Data share of what is finer than `FINE`: bands, weighted by the prior's variance in them."""
+    bands = [band for band in information.bands if band.spatial[0] >= FINE]
+    whole = sum(band.prior_variance for band in bands)
+    return sum(band.share * band.prior_variance for band in bands) / whole if whole else 0.0
+
+
+def detail_shares(curve: Curve) -> list[float]:
+    """The same at every point, mean over clips and orders."""
+    shares = [[[detail_share(one) for one in order] for order in clip] for clip in curve.measured]
+    means: list[float] = np.mean(shares, axis=(0, 1)).tolist()
+    return means
 
 
 def recorded(neurons: int, count: int, seed: Seed) -> Heard:
@@ -72,9 +92,11 @@ def lines_of(few: Curve, curve: Curve, whole: Curve, noise: Curve, frames: int, 
                     f"{bits / neurons:.2f}",
                     f"{one.means('dimensions')[place]:,.0f} ± {one.mean_errors('dimensions')[place]:,.0f}",
                     f"{one.means('share')[place]:.3f} ± {one.mean_errors('share')[place]:.3f}",
+                    f"{detail_shares(one)[place]:.3f}",
                 ]
             )
     header = ["neurons heard", "bits per clip", "bits per neuron", "data-determined dimensions", "data share"]
+    header.append(f"data share of detail (above {FINE:g} cycles/px)")
     many = round(whole.points[-1])
     foretold = {quantity: curve.extrapolated(quantity, seed=SEED / "extrapolated") for quantity in QUANTITIES}
     second = [_compared(foretold[quantity], whole, quantity, many) for quantity in QUANTITIES]
@@ -82,12 +104,14 @@ def lines_of(few: Curve, curve: Curve, whole: Curve, noise: Curve, frames: int, 
         [f"{factor:g}", f"{bits:,.0f} ± {error:,.0f}"]
         for factor, bits, error in zip(noise.points, noise.means(), noise.mean_errors(), strict=True)
     ]
-    share = float(few.means("share")[0])
+    share, detail = float(few.means("share")[0]), detail_shares(few)[0]
+    coordinates = few.measured[0][0][0].coordinates
     last = round(curve.points[-1])
     twice = 2 * float(curve.means("bits")[-1])
     facts = [
-        f"Of {FEWEST} neurons the data share is {share:.3f}: {1 - share:.0%} of what is on the screen is the "
-        "algorithm's.",
+        f"{FEWEST} neurons determine {few.means('dimensions')[0]:.0f} of {coordinates:,} dimensions. In {share:.0%} of "
+        "the variance, slow and broad changes of luminance above all, the neurons speak; of what is finer than "
+        f"{FINE:g} cycles/px {1 - detail:.0%} is the algorithm's.",
         f"Twice the bits of {last}: {foretold['bits'].needed(twice).sentence}",
         f"A data share of one half: {foretold['share'].needed(0.5).sentence}",
         f"Simulated mouse of {many:,} neurons, its encoder fitted to {training} clips; the first {frames} frames of "
@@ -139,16 +163,19 @@ def main() -> None:
     seed = SEED / "information"
     parts: list[tuple[Curve, ...]] = []
     for trial in unseen[: options.clips]:
-        clip = clip_of(encoder, trial, options.frames, seed)
-        part = replace(clip, observation=clip.observation.hearing(heard))
-        parts.append(
-            (
+        kept = f"curves-{trial.trial_id}-{options.frames}-{options.orders}-{options.probes}.json"
+
+        def measure(trial: Trial = trial) -> tuple[Curve, ...]:
+            clip = clip_of(encoder, trial, options.frames, seed)
+            part = replace(clip, observation=clip.observation.hearing(heard))
+            return (
                 over_neurons(population, [part], [FEWEST], orders=1, seed=seed),
                 over_neurons(population, [part], RECORDED, orders=options.orders, seed=seed, progress=_told),
                 over_neurons(population, [clip], [options.neurons], orders=1, seed=seed),
                 over_noise(population, [clip], NOISE, seed=seed),
             )
-        )
+
+        parts.append(kept_curves(options.folder / kept, measure))
         few, curve, whole, noise = (joined(one) for one in zip(*parts, strict=True))
         publish(
             options.out,
@@ -157,6 +184,14 @@ def main() -> None:
             command=command_of("population_information.py", parser, options, clips=len(parts)),
             about="Means over clips.",
         )
+
+
+def kept_curves(path: Path, measure: Callable[[], tuple[Curve, ...]]) -> tuple[Curve, ...]:
+    """The curves in this file, measured where it is not there."""
+    if not path.exists():
+        content = json.dumps([curve.to_json() for curve in measure()])
+        written(path, lambda unfinished: unfinished.write_text(content))
+    return tuple(map(Curve.from_json, json.loads(path.read_text())))
 
 
 def _told(done: int, total: int) -> None:

@@ -295,10 +295,11 @@ def noisier(likelihood: Likelihood, factor: float) -> Likelihood:
     Raises:
         WrongUse: the likelihood is not one whose variance is known.
     """
-    # Subclasses are somebody else's, and may scatter otherwise.
-    if type(likelihood) is Gaussian:
+    if isinstance(likelihood, Gaussian):
         return replace(likelihood, variance=likelihood.variance * factor)
-    if type(likelihood) in (Poisson, SharedGainPoisson):
+    if isinstance(likelihood, Poisson):
+        return replace(likelihood, temper=likelihood.temper / factor)
+    if isinstance(likelihood, SharedGainPoisson):
         return replace(likelihood, temper=likelihood.temper / factor)
     raise WrongUse(f"{type(likelihood).__name__} says nothing of its noise that could be multiplied.")
 

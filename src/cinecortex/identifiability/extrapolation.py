@@ -303,12 +303,14 @@ def _drawn(
 
     def curve(parameters: Float[np.ndarray, "*draw parameter"]) -> Float[np.ndarray, "*draw size"]:
         rises = expit(centre + parameters[..., 1:] @ slopes.T)
-        return measured[0] + wide * parameters[..., :1] + rises @ summed.T
+        risen: np.ndarray = measured[0] + wide * parameters[..., :1] + rises @ summed.T
+        return risen
 
     def derivative(parameters: Float[np.ndarray, "parameter"]) -> Float[np.ndarray, "point parameter"]:
         rises = expit(centre + slopes @ parameters[1:])
         inner = summed @ ((rises * (1 - rises))[:, None] * slopes)
-        return read @ np.column_stack([np.full(len(grid), wide), inner])
+        changes: np.ndarray = read @ np.column_stack([np.full(len(grid), wide), inner])
+        return changes
 
     def misfit(parameters: Float[np.ndarray, "parameter"]) -> float:
         off = measured - read @ curve(parameters)
