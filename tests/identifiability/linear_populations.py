@@ -110,7 +110,7 @@ def foretold(seed: Seed) -> Foretold:
 
 def main() -> None:
     """Coverage over as many populations as asked for."""
-    found = [foretold(Seed(7) / number) for number in range(int(sys.argv[1]))]
+    found = [foretold(Seed(70) / number) for number in range(int(sys.argv[1]))]
     widths = np.array([one.width for one in found])
     print(
         f"{len(found)} populations: the 90 % interval held the bits of {np.mean([one.bits for one in found]):.3f} and "
