@@ -107,12 +107,12 @@ def lines_of(few: Curve, curve: Curve, whole: Curve, noise: Curve, frames: int, 
     share, detail = float(few.means("share")[0]), detail_shares(few)[0]
     coordinates = few.measured[0][0][0].coordinates
     last = round(curve.points[-1])
-    twice = 2 * float(curve.means("bits")[-1])
+    twice = round(2 * float(curve.means("bits")[-1]))
     facts = [
         f"{FEWEST} neurons determine {few.means('dimensions')[0]:.0f} of {coordinates:,} dimensions. In {share:.0%} of "
         "the variance, slow and broad changes of luminance above all, the neurons speak; of what is finer than "
-        f"{FINE:g} cycles/px {1 - detail:.0%} is the algorithm's.",
-        f"Twice the bits of {last}: {foretold['bits'].needed(twice).sentence}",
+        f"{FINE:g} cycles/px {1 - detail:.1%} is the algorithm's.",
+        f"Twice the bits of {last}: {foretold["bits"].needed(float(twice)).sentence}",
         f"A data share of one half: {foretold['share'].needed(0.5).sentence}",
         f"Simulated mouse of {many:,} neurons, its encoder fitted to {training} clips; the first {frames} frames of "
         f"{len(curve.clips)} unseen clips, each around one draw from its posterior under all neurons. Subsets are "

@@ -68,7 +68,7 @@ def test_the_page_holds_the_prediction_against_the_measurement(information):
     page = "\n".join(information.lines_of(few, grown, whole, noise, 100, training=60))
     assert "| 25 | 40 ± 1 | 1.60 | 40 ± 1 | 0.010 ± 0.010 | 0.005 |" in page
     assert "25 neurons determine 40 of 1,000 dimensions. In 1% of the variance" in page
-    assert "100% is the algorithm's" in page
+    assert "99.5% is the algorithm's" in page
     assert "| 1,500 ± 1 | yes |" in page
     beyond = "\n".join(information.lines_of(few, grown, curve([2000.0], [9000.0]), noise, 100, training=60))
     assert "| 9,000 ± 1 | no |" in beyond
