@@ -112,7 +112,7 @@ def lines_of(few: Curve, curve: Curve, whole: Curve, noise: Curve, frames: int, 
         f"{FEWEST} neurons determine {few.means('dimensions')[0]:.0f} of {coordinates:,} dimensions. In {share:.0%} of "
         "the variance, slow and broad changes of luminance above all, the neurons speak; of what is finer than "
         f"{FINE:g} cycles/px {1 - detail:.1%} is the algorithm's.",
-        f"Twice the bits of {last}: {foretold["bits"].needed(float(twice)).sentence}",
+        f"Twice the bits of {last}: {foretold['bits'].needed(float(twice)).sentence}",
         f"A data share of one half: {foretold['share'].needed(0.5).sentence}",
         f"Simulated mouse of {many:,} neurons, its encoder fitted to {training} clips; the first {frames} frames of "
         f"{len(curve.clips)} unseen clips, each around one draw from its posterior under all neurons. Subsets are "
