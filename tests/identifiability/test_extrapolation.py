@@ -145,6 +145,8 @@ def test_the_inverse_question_is_the_inverse():
     assert within.neurons == pytest.approx(200, rel=0.03)
     assert "more than were measured" not in within.sentence
     json.dumps(asdict(needed), allow_nan=False)
+    around_the_first = of(single, scatter=5.0).needed(float(single(70)))
+    assert "interval 62 or fewer to " in around_the_first.sentence
 
 
 def test_what_is_not_reached_is_said_in_words():

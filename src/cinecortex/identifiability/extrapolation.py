@@ -72,8 +72,9 @@ class Needed:
 
     Attributes:
         target: The value.
-        neurons: Median; None where it is not reached by the largest population that is looked at.
-        low, high: Ends of the interval; None where they are not reached.
+        neurons: Median; None where it is not reached by the largest population that is looked at, and the smallest
+            that was measured where that is enough.
+        low, high: Ends of the interval, in the same way.
         level: Coverage of the interval.
         sentence: The same in words.
     """
@@ -151,7 +152,8 @@ class Extrapolation:
             )
         if middle <= least:
             return f"The smallest population that was measured, {least:,} neurons, is enough for {what}."
-        span = f"{low:,} to {high:,}" if high is not None else f"{low:,} to more than {most:,}"
+        first = f"{low:,}" if low is not None and low > least else f"{least:,} or fewer"
+        span = f"{first} to {high:,}" if high is not None else f"{first} to more than {most:,}"
         beyond = "" if middle <= self.measured[1] else ", more than were measured"
         return f"About {middle:,} neurons ({level:.0%} interval {span}) give {what}{beyond}."
 
