@@ -1,6 +1,6 @@
 """One to seven encoders: what averaging their reconstructions gains, clip by clip.
 
-    python benchmarks/ensembling.py --folder out/bench --out docs/results/ensembling.md
+    python benchmarks/ensembling.py --folder out/methods --out docs/results/ensembling.md
 
 The folder holds a recording `mouse` and an ensemble `encoder` whose members were fitted by different seeds, as
 `benchmarks/methods.py` makes them. Each member is inverted by `map` once per clip; the score with k encoders is the
@@ -109,7 +109,7 @@ def _row(count: str, averaged: str, scores: Sequence[float], alone: Sequence[flo
 def main() -> None:
     """Run everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("out/bench/methods"))
+    parser.add_argument("--folder", type=Path, default=Path("out/methods"))
     parser.add_argument("--clips", type=int, default=10)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--together", nargs="*", choices=list(TOGETHER), default=list(TOGETHER))
