@@ -110,5 +110,5 @@ def sentence_of(tests: Mapping[str, Tested], verdict: Verdict, *, simulations: i
             f"The draws are not draws from the posterior: the ranks of {worst} {MEANING[tests[worst].shape]} {found}."
         )
     if verdict == "undecided":
-        return f"No fault shows, and {simulations} simulations are too few for that to mean much; {LEAST} would do {found}."
+        return f"No fault shows, but fewer than {LEAST} simulations would hardly show one {found}."
     return f"Ranks are uniform as far as can be told: the draws pass for draws from the posterior {found}."

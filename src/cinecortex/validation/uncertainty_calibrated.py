@@ -112,9 +112,10 @@ class UncertaintyCalibrated:
         for trial in trials:
             stretch = first_frames(trial, self.frames)
             intact, prior = (self._answer(answers, stretch, control) for control in (INTACT, PRIOR))
-            if _stated(intact):
+            own = self._bars(stretch, intact) if _stated(intact) else None
+            if own is not None and not math.isnan(own.coverage):
                 told.append(trial)
-                bars.append(self._bars(stretch, intact))
+                bars.append(own)
                 alone.append(self._bars(stretch, prior) if _stated(prior) else None)
         return self._conclude(told, bars, alone, silent=len(trials) - len(told))
 
@@ -156,7 +157,7 @@ class UncertaintyCalibrated:
             interval=(over.interval[0] + low, over.interval[1] + low),
             null=None,
             notes=" ".join(filter(None, notes)),
-            data=finding.data | self._data(bars, alone, over),
+            data={**finding.data, **self._data(bars, alone)},
         )
 
     def _notes(self, over: Finding, bars: Sequence[ErrorBars], silent: int) -> list[str]:
@@ -165,15 +166,15 @@ class UncertaintyCalibrated:
             held = [one.coverage for one in bars]
             low, high = (end + self.bounds[0] for end in over.interval)
             within = "lies" if AIM[0] <= low and high <= AIM[1] else "does not lie"
+            width = statistics.fmean(one.sharpness for one in bars)
             notes.append(
                 f"By clip {min(held):.0%} to {max(held):.0%} are covered; the interval {within} within the "
-                f"{AIM[0]:.0%} to {AIM[1]:.0%} aimed at. Intervals are {statistics.fmean(o.sharpness for o in bars):.2f} "
-                f"of the luminance range wide."
+                f"{AIM[0]:.0%} to {AIM[1]:.0%} aimed at. Intervals are {width:.2f} of the luminance range wide."
             )
         asked = f" of {self.method}" if self.method else ""
         return [*notes, f"The answers{asked} to the first {self.frames} frames of each clip are judged."]
 
-    def _data(self, bars: Sequence[ErrorBars], alone: Sequence[ErrorBars | None], over: Finding) -> dict[str, Any]:
+    def _data(self, bars: Sequence[ErrorBars], alone: Sequence[ErrorBars | None]) -> dict[str, Any]:
         curve = CoverageCurve(CURVE_LEVELS, tuple(one.curve for one in bars))
         scores = [one.crps for one in bars]
         reference = [math.nan if one is None else one.crps for one in alone]
@@ -197,7 +198,6 @@ class UncertaintyCalibrated:
             "interval score": [one.interval_score for one in bars],
             "method": self.method,
             "frames": self.frames,
-            "needed": over.data["needed"] if over.verdict == "undecided" else None,
         }
 
     def _skill(self, scores: Sequence[float], reference: Sequence[float]) -> dict[str, Any] | None:
