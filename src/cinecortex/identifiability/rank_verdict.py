@@ -22,10 +22,19 @@ Shape = Literal["level", "at both ends", "in the middle", "low", "high"]
 
 MEANING: Mapping[Shape, str] = {
     "level": "show no clear shape",
-    "at both ends": "pile up at both ends: the draws are closer together than they should be",
-    "in the middle": "pile up in the middle: the draws are further apart than they should be",
+    "at both ends": "pile up at both ends: over-confident, the draws are too close together",
+    "in the middle": "pile up in the middle: under-confident, the draws are too far apart",
     "low": "lie low: the truth is below the draws",
     "high": "lie high: the truth is above the draws",
+}
+
+
+LIKELIHOOD = "log likelihood"
+"""Name of the quantity that says how well a movie fits the responses, for which low and high have a meaning of their
+own."""
+OF_LIKELIHOOD: Mapping[Shape, str] = {
+    "low": "lie low: over-confident, the draws fit the responses better than the truth does",
+    "high": "lie high: under-confident, the draws fit the responses worse than the truth does",
 }
 
 
@@ -78,14 +87,14 @@ def tested(ranks: Mapping[str, Sequence[int]], *, draws: int) -> dict[str, Teste
 def shape_of(ranks: Sequence[int], *, draws: int) -> Shape:
     """The fault that the ranks show most, of a shift and a wrong width; ``level`` where neither is 2 errors off.
 
-    Of uniform numbers u on 0..1, the mean is 1/2 with variance 1/12, and that of ``(u - 1/2)^2`` is 1/12 with variance
-    1/180.
+    Of n uniform numbers on 0..1 the mean has variance ``1 / (12 n)``, and the variance about their own mean is 1/12
+    with a variance of about ``1 / (180 n)``. About their own mean: ranks that are all the same are shifted, not wide.
     """
     if not len(ranks):
         return "level"
-    away = (np.asarray(ranks) + 0.5) / (draws + 1) - 0.5
-    shift = float(away.mean()) / math.sqrt(1 / 12 / len(away))
-    width = float((away**2).mean() - 1 / 12) / math.sqrt(1 / 180 / len(away))
+    uniform = (np.asarray(ranks) + 0.5) / (draws + 1)
+    shift = float(uniform.mean() - 0.5) / math.sqrt(1 / 12 / len(uniform))
+    width = float(uniform.var() - 1 / 12) / math.sqrt(1 / 180 / len(uniform))
     if max(abs(shift), abs(width)) < 2:
         return "level"
     if abs(width) >= abs(shift):
@@ -106,9 +115,9 @@ def sentence_of(tests: Mapping[str, Tested], verdict: Verdict, *, simulations: i
     p = tests[worst].p
     found = f"(least corrected p {p:.2g}, by {worst}, of {len(tests)} quantities and {simulations} simulations)"
     if verdict == "refuted":
-        return (
-            f"The draws are not draws from the posterior: the ranks of {worst} {MEANING[tests[worst].shape]} {found}."
-        )
+        shape = tests[worst].shape
+        meaning = OF_LIKELIHOOD.get(shape, MEANING[shape]) if worst == LIKELIHOOD else MEANING[shape]
+        return f"The draws are not draws from the posterior: the ranks of {worst} {meaning} {found}."
     if verdict == "undecided":
         return f"No fault shows, but fewer than {LEAST} simulations would hardly show one {found}."
     return f"Ranks are uniform as far as can be told: the draws pass for draws from the posterior {found}."

@@ -25,7 +25,7 @@ from torch import Tensor
 from cinecortex.encoders.base import Encoder, evaluating
 from cinecortex.errors import WrongUse
 from cinecortex.finding import Verdict
-from cinecortex.identifiability.rank_verdict import Tested, judged, sentence_of, tested
+from cinecortex.identifiability.rank_verdict import LIKELIHOOD, Tested, judged, sentence_of, tested
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior
 from cinecortex.reconstruction import Inverter
@@ -185,7 +185,7 @@ def standard_quantities(
         found[f"direction {number + 1}"] = _Projection(first - second)
     found["contrast"] = lambda movies, _: movies.flatten(1).std(1)
     found["log prior"] = lambda movies, _: torch.stack([prior.log_density(movie) for movie in movies])
-    found["log likelihood"] = _LogLikelihood(encoder, likelihood)
+    found[LIKELIHOOD] = _LogLikelihood(encoder, likelihood)
     return found
 
 
