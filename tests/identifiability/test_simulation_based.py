@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,15 +43,32 @@ class Dense:
     name = "dense"
 
     def __call__(self, observation: Observation, seed: Seed) -> Reconstruction:
-        noise = Gaussian(WORLD.likelihood.variance * self.factor)
-        world = replace(WORLD, observation=observation, likelihood=noise)
-        mean, covariance = world.posterior()
+        prior = np.full((FRAMES, *SIZE), WORLD.prior.statistics.mean)
+        (gain, expected), root = posterior(self.factor)
+        mean = prior + (gain @ (observation.response.numpy().ravel() - expected)).reshape(prior.shape)
         if self.deaf:
-            mean, covariance = np.full_like(mean, WORLD.prior.statistics.mean), WORLD.prior_covariance()
-        values, vectors = np.linalg.eigh(covariance)
-        white = seed.numpy().standard_normal((self.draws, len(values)))
-        drawn = mean + self.shift + (white * np.sqrt(values.clip(0)) @ vectors.T).reshape(-1, *mean.shape)
+            mean, root = prior, np.linalg.cholesky(WORLD.prior_covariance())
+        white = seed.numpy().standard_normal((self.draws, root.shape[1]))
+        drawn = mean + self.shift + (white @ root.T).reshape(-1, *mean.shape)
         return Reconstruction(torch.from_numpy(mean), "by hand", samples=torch.from_numpy(drawn))
+
+
+@cache
+def posterior(factor: float) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Gain on what was recorded beyond what the prior mean predicts, that prediction, and a root of the covariance."""
+    noise = Gaussian(WORLD.likelihood.variance * factor)
+
+    def mean_of(response: np.ndarray) -> np.ndarray:
+        seen = replace(WORLD.observation, response=torch.from_numpy(response.reshape(FRAMES, -1)))
+        return replace(WORLD, observation=seen, likelihood=noise).posterior()[0].ravel()
+
+    # The posterior mean is linear in the response: its columns are what unit responses change.
+    rest = np.zeros(WORLD.observation.response.numel())
+    origin = mean_of(rest)
+    gain = np.stack([mean_of(row) - origin for row in np.eye(len(rest))], 1)
+    matrix, offset = WORLD.design()
+    expected = matrix @ np.full(matrix.shape[1], WORLD.prior.statistics.mean) + offset
+    return (gain, expected), np.linalg.cholesky(replace(WORLD, likelihood=noise).posterior()[1])
 
 
 def sampler(factor: float = 1.0, draws: int = DRAWS) -> Sample:
