@@ -203,6 +203,8 @@ class _Run:
             panel |= {n: named(n, self.model, self.recording, seed=self.seed) for n in self.options.baselines}
         if judged.name == "map" and movies is None:
             panel |= other_priors(self.model, self.recording, seed=self.seed)
+            # The most probable movie has no error bars; those of the posterior around it are its own.
+            panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
         return panel
@@ -235,6 +237,7 @@ class _Run:
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
+            drawn_by="sample" if "sample" in panel else "",
             priors={name: name.removeprefix("map, ") for name in panel if name.startswith("map, ")},
         )
 

@@ -11,6 +11,7 @@ from cinecortex.validation.entry import Entry, Subject
 from cinecortex.validation.identifiability_data_share import DataShareCheck
 from cinecortex.validation.identifiability_information import InformationCheck
 from cinecortex.validation.population_scaling import PopulationScaling
+from cinecortex.validation.uncertainty_calibrated import UncertaintyCalibrated
 
 
 def _information(subject: Subject) -> Check | str:
@@ -21,6 +22,10 @@ def _data_share(subject: Subject) -> Check | str:
     return DataShareCheck(subject.seed, subject.scoring)
 
 
+def _uncertainty_calibrated(subject: Subject) -> Check | str:
+    return UncertaintyCalibrated(subject.seed, subject.scoring, method=subject.drawn_by)
+
+
 def _population_scaling(subject: Subject) -> Check | str:
     return PopulationScaling(subject.seed, subject.scoring)
 
@@ -28,6 +33,7 @@ def _population_scaling(subject: Subject) -> Check | str:
 DEEP: tuple[Entry, ...] = (
     Entry(InformationCheck.id, _information, "the neurons determine a part of what is on the screen"),
     Entry(DataShareCheck.id, _data_share, "where more of a pixel is said to be data, more of it is right"),
+    Entry(UncertaintyCalibrated.id, _uncertainty_calibrated, "its error bars hold as often as they say"),
     Entry(PopulationScaling.id, _population_scaling, "more neurons make it better"),
 )
 """From how much there is to know, to how well it is known."""

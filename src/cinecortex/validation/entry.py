@@ -33,6 +33,7 @@ class Subject:
         animal: Who watches movies that no recording holds.
         repeats: Further trials, of clips that were shown more than once.
         baselines: Names of the methods that the judged one is held against.
+        drawn_by: Who states the error bars of the judged method; empty where it does so itself, or nobody does.
         priors: What other priors the method can be asked under, in words, by the name that asks it so.
     """
 
@@ -48,6 +49,7 @@ class Subject:
     animal: Animal | None = None
     repeats: tuple[Trial, ...] = ()
     baselines: tuple[str, ...] = ()
+    drawn_by: str = ""
     priors: Mapping[str, str] = field(default_factory=dict)
 
 
