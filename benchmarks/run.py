@@ -24,6 +24,7 @@ def main() -> int:
         ["population.py"],
         ["methods.py"],
         ["draws.py"],
+        ["calibration.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],
