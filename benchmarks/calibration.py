@@ -153,12 +153,12 @@ def facts(
     mean = mean_histogram(ranks)
     return [
         f"The first {frames} frames of each clip, {burn_in} of them left out as burn-in; pixels inside the mask.",
-        f"Recalibrated on {fit.clips} select clips of the same length: standard deviations times {fit.temperature:.2f}, "
-        f"contrast times {fit.gain:.2f}; their coverage was {fit.raw:.3f} before.",
+        f"Recalibrated on {fit.clips} select clips of the same length: standard deviations times "
+        f"{fit.temperature:.2f}, contrast times {fit.gain:.2f}; their coverage was {fit.raw:.3f} before.",
         f"Of the truths {mean[0]:.0%} lie below all draws and {mean[-1]:.0%} above all; {1 / len(mean):.0%} each would "
         "be right.",
-        f"Of the transforms {rows[RAW].pit[0]:.0%} raw and {rows[RECALIBRATED].pit[0]:.0%} recalibrated lie below 0.05, "
-        f"{rows[RAW].pit[-1]:.0%} and {rows[RECALIBRATED].pit[-1]:.0%} above 0.95; 5 % each would be right.",
+        f"Of the transforms {rows[RAW].pit[0]:.0%} raw and {rows[RECALIBRATED].pit[0]:.0%} recalibrated lie below "
+        f"0.05, {rows[RAW].pit[-1]:.0%} and {rows[RECALIBRATED].pit[-1]:.0%} above 0.95; 5 % each would be right.",
         *(f"`uncertainty.calibrated`, {name}: {verdict(asked, answers, name, frames)}" for name in (RAW, RECALIBRATED)),
     ]
 
