@@ -27,8 +27,8 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 
-FRAMES, SIZE, DRAWS = 6, (4, 4), 31
-WORLD = LinearWorld.make(Seed(1), frames=FRAMES, size=SIZE, neurons=12)
+FRAMES, SIZE, DRAWS = 5, (3, 3), 31
+WORLD = LinearWorld.make(Seed(1), frames=FRAMES, size=SIZE, neurons=8)
 QUANTITIES = standard_quantities(WORLD.encoder, WORLD.likelihood, WORLD.prior, frames=FRAMES, seed=Seed(3))
 
 
@@ -140,13 +140,11 @@ def best_seen() -> torch.Tensor:
 def test_what_the_neurons_see_best_tells_which_way_draws_are_wrong(factor: float, shape: str) -> None:
     direction = best_seen()
     found = ranked(Dense(factor), 100, quantities={"best seen": lambda movies, _: movies.flatten(1) @ direction})
-    assert found.tests["best seen"].shape == shape
     assert found.verdict == ("supported" if shape == "level" else "refuted")
     if shape != "level":
+        # Exact draws, too, look like something now and then.
+        assert found.tests["best seen"].shape == shape
         assert "best seen pile up" in found.sentence
-        return
-    everything = ranked(Dense(), 200)
-    assert everything.verdict == "supported"
 
 
 def test_only_what_looks_at_the_responses_finds_draws_that_never_did() -> None:
@@ -184,7 +182,7 @@ def test_ties_are_broken_at_random() -> None:
 
 
 def test_simulated_responses_scatter_as_the_likelihood_says() -> None:
-    rate = torch.zeros(4000, 12, dtype=torch.float64)
+    rate = torch.zeros(4000, 8, dtype=torch.float64)
     drawn = GaussianNoise(WORLD.likelihood.variance)(rate, Seed(7))
     squares = (drawn.square() / WORLD.likelihood.variance).sum(0).numpy()
     assert scipy.stats.kstest(scipy.stats.chi2.cdf(squares, 4000), "uniform").pvalue > 1e-3
