@@ -27,7 +27,7 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 
-FRAMES, SIZE, DRAWS = 5, (3, 3), 31
+FRAMES, SIZE, DRAWS, FEW = 5, (3, 3), 31, 15
 WORLD = LinearWorld.make(Seed(1), frames=FRAMES, size=SIZE, neurons=8)
 QUANTITIES = standard_quantities(WORLD.encoder, WORLD.likelihood, WORLD.prior, frames=FRAMES, seed=Seed(3))
 
@@ -81,8 +81,9 @@ def sampler(factor: float = 1.0, draws: int = DRAWS) -> Sample:
         draws=draws,
         keep=True,
         iterations=100,
-        tolerance=1e-4,
-        tolerance_nats=1e-4,
+        # A thousandth of a nat is a twentieth of one direction's spread, in all directions together.
+        tolerance=1e-3,
+        tolerance_nats=1e-3,
         evaluations=300,
         mask=torch.ones(SIZE),
     )
@@ -107,7 +108,7 @@ def ranked(inverter, simulations: int, **options) -> SimulationBased:
 
 @pytest.fixture(scope="module")
 def exact() -> SimulationBased:
-    return ranked(sampler(), 100)
+    return ranked(sampler(draws=FEW), 100, draws=FEW)
 
 
 def test_ranks_of_an_exact_sampler_are_uniform(exact: SimulationBased) -> None:
@@ -122,7 +123,7 @@ def test_ranks_of_an_exact_sampler_are_uniform(exact: SimulationBased) -> None:
     ("factor", "likelihood", "word"), [(0.25, "low", "over-confident"), (4.0, "high", "under-confident")]
 )
 def test_a_sampler_that_misjudges_the_noise_is_found_out(factor: float, likelihood: str, word: str) -> None:
-    found = ranked(sampler(factor), 20)
+    found = ranked(sampler(factor, FEW), 12, draws=FEW)
     assert found.verdict == "refuted"
     assert found.tests[LIKELIHOOD].p < 1e-6
     assert found.tests[LIKELIHOOD].shape == likelihood
@@ -148,7 +149,7 @@ def test_what_the_neurons_see_best_tells_which_way_draws_are_wrong(factor: float
 
 
 def test_only_what_looks_at_the_responses_finds_draws_that_never_did() -> None:
-    found = ranked(Dense(deaf=True), 100)
+    found = ranked(Dense(deaf=True), 60)
     assert {name for name, p in found.p.items() if p < ALPHA} == {LIKELIHOOD}
     assert found.tests[LIKELIHOOD].shape == "high"
 
