@@ -27,13 +27,15 @@ class Asked:
     """What was shown, and what was answered.
 
     Attributes:
-        truths: Movies of the test stretches.
+        trials: The test trials, whole.
+        truths: Movies of their stretches.
         drawn: Answers to them, with draws.
         prior_only: Answers without any neuron.
         select_truths, select: The same for the select stretches, of fewer draws.
         mask: Where the population can see.
     """
 
+    trials: tuple[Trial, ...]
     truths: tuple[Movie, ...]
     drawn: tuple[Reconstruction, ...]
     prior_only: tuple[Reconstruction, ...]
@@ -41,18 +43,25 @@ class Asked:
     select: tuple[Reconstruction, ...]
     mask: Mask
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of the test trials."""
+        return tuple(trial.trial_id for trial in self.trials)
+
 
 def ask(folder: Path, kept: Path, *, clips: int, frames: int, draws: int) -> Asked:
     """Ask `sample` about every stretch, or read what it answered before."""
     recording, model = prepare(folder)
     encoder = model.session(recording.session_id)
-    test = [first_frames(trial, frames) for trial in recording.tier(TEST_TIER)[:clips]]
+    trials = recording.tier(TEST_TIER)[:clips]
+    test = [first_frames(trial, frames) for trial in trials]
     select = [first_frames(trial, frames) for trial in trials_of(model, recording, "select")[:CALIBRATION_CLIPS]]
     full = Sample(encoder=encoder, draws=draws, keep=True)
     lean = Sample(encoder=encoder, draws=draws, mask=full.mask)
     few = Sample(encoder=encoder, draws=CALIBRATION_DRAWS, mask=full.mask)
     kept = kept / f"{frames} frames, {draws} draws"
     return Asked(
+        trials,
         _movies(test),
         _answers(full, test, kept / "drawn", lambda seen: seen),
         _answers(lean, test, kept / "prior only", lambda seen: no_neurons(seen, SEED)),

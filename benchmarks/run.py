@@ -26,6 +26,7 @@ def main() -> int:
         ["methods.py"],
         ["ensembling.py"],
         ["draws.py"],
+        ["calibration.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

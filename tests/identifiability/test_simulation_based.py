@@ -7,12 +7,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.stats
 import torch
 from tests.worlds import LinearWorld
 
 from cinecortex.errors import WrongUse
-from cinecortex.identifiability.rank_verdict import ALPHA, LEAST, LIKELIHOOD, judged, shape_of, tested
+from cinecortex.identifiability.rank_verdict import ALPHA, LEAST, LIKELIHOOD, judged, shape_of, uniformities
 from cinecortex.identifiability.simulation_based import (
     GaussianNoise,
     SimulationBased,
@@ -26,8 +27,8 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 
-FRAMES, SIZE, DRAWS = 6, (4, 4), 31
-WORLD = LinearWorld.make(Seed(1), frames=FRAMES, size=SIZE, neurons=12)
+FRAMES, SIZE, DRAWS, FEW = 5, (3, 3), 31, 15
+WORLD = LinearWorld.make(Seed(1), frames=FRAMES, size=SIZE, neurons=8)
 QUANTITIES = standard_quantities(WORLD.encoder, WORLD.likelihood, WORLD.prior, frames=FRAMES, seed=Seed(3))
 
 
@@ -80,8 +81,9 @@ def sampler(factor: float = 1.0, draws: int = DRAWS) -> Sample:
         draws=draws,
         keep=True,
         iterations=100,
-        tolerance=1e-4,
-        tolerance_nats=1e-4,
+        # A thousandth of a nat is a twentieth of one direction's spread, in all directions together.
+        tolerance=1e-3,
+        tolerance_nats=1e-3,
         evaluations=300,
         mask=torch.ones(SIZE),
     )
@@ -106,7 +108,7 @@ def ranked(inverter, simulations: int, **options) -> SimulationBased:
 
 @pytest.fixture(scope="module")
 def exact() -> SimulationBased:
-    return ranked(sampler(), 100)
+    return ranked(sampler(draws=FEW), 100, draws=FEW)
 
 
 def test_ranks_of_an_exact_sampler_are_uniform(exact: SimulationBased) -> None:
@@ -118,30 +120,36 @@ def test_ranks_of_an_exact_sampler_are_uniform(exact: SimulationBased) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "pixels", "likelihood", "word"),
-    [(0.25, "at both ends", "low", "over-confident"), (4.0, "in the middle", "high", "under-confident")],
+    ("factor", "likelihood", "word"), [(0.25, "low", "over-confident"), (4.0, "high", "under-confident")]
 )
-def test_a_sampler_that_misjudges_the_noise_is_found_out(
-    factor: float, pixels: str, likelihood: str, word: str
-) -> None:
-    found = ranked(sampler(factor), 40)
+def test_a_sampler_that_misjudges_the_noise_is_found_out(factor: float, likelihood: str, word: str) -> None:
+    found = ranked(sampler(factor, FEW), 12, draws=FEW)
     assert found.verdict == "refuted"
     assert found.tests[LIKELIHOOD].p < 1e-6
     assert found.tests[LIKELIHOOD].shape == likelihood
     assert word in found.sentence
 
 
+def best_seen() -> torch.Tensor:
+    """The direction whose variance the responses narrow most: there nearly all that is known comes from them."""
+    values, vectors = scipy.linalg.eigh(WORLD.posterior()[1], WORLD.prior_covariance())
+    assert values[0] < 0.05
+    return torch.from_numpy(vectors[:, 0])
+
+
 @pytest.mark.parametrize(("factor", "shape"), [(0.25, "at both ends"), (4.0, "in the middle"), (1.0, "level")])
-def test_pixels_and_directions_tell_which_way_draws_are_wrong(factor: float, shape: str) -> None:
-    found = ranked(Dense(factor), 200)
-    plain = [test for name, test in found.tests.items() if name.startswith(("pixel", "direction"))]
-    shapes = {test.shape for test in plain if test.p < ALPHA}
-    assert shapes == ({shape} if shape != "level" else set())
+def test_what_the_neurons_see_best_tells_which_way_draws_are_wrong(factor: float, shape: str) -> None:
+    direction = best_seen()
+    found = ranked(Dense(factor), 100, quantities={"best seen": lambda movies, _: movies.flatten(1) @ direction})
     assert found.verdict == ("supported" if shape == "level" else "refuted")
+    if shape != "level":
+        # Exact draws, too, look like something now and then.
+        assert found.tests["best seen"].shape == shape
+        assert "best seen pile up" in found.sentence
 
 
 def test_only_what_looks_at_the_responses_finds_draws_that_never_did() -> None:
-    found = ranked(Dense(deaf=True), 100)
+    found = ranked(Dense(deaf=True), 60)
     assert {name for name, p in found.p.items() if p < ALPHA} == {LIKELIHOOD}
     assert found.tests[LIKELIHOOD].shape == "high"
 
@@ -175,7 +183,7 @@ def test_ties_are_broken_at_random() -> None:
 
 
 def test_simulated_responses_scatter_as_the_likelihood_says() -> None:
-    rate = torch.zeros(4000, 12, dtype=torch.float64)
+    rate = torch.zeros(4000, 8, dtype=torch.float64)
     drawn = GaussianNoise(WORLD.likelihood.variance)(rate, Seed(7))
     squares = (drawn.square() / WORLD.likelihood.variance).sum(0).numpy()
     assert scipy.stats.kstest(scipy.stats.chi2.cdf(squares, 4000), "uniform").pvalue > 1e-3
@@ -214,7 +222,7 @@ def test_one_in_a_hundred_uniform_runs_is_called_wrong_at_most() -> None:
     wrong = 0
     for _ in range(300):
         ranks = {name: random.integers(0, 32, 100).tolist() for name in "abc"}
-        wrong += judged(tested(ranks, draws=DRAWS), 100) == "refuted"
+        wrong += judged(uniformities(ranks, draws=DRAWS), 100) == "refuted"
     assert scipy.stats.binom.sf(wrong - 1, 300, ALPHA) > 1e-3
 
 

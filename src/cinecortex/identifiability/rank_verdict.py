@@ -39,7 +39,7 @@ OF_LIKELIHOOD: Mapping[Shape, str] = {
 
 
 @dataclass(frozen=True)
-class Tested:
+class Uniformity:
     """Whether the ranks of one quantity are uniform.
 
     Attributes:
@@ -55,7 +55,7 @@ class Tested:
     shape: Shape
 
 
-def tested(ranks: Mapping[str, Sequence[int]], *, draws: int) -> dict[str, Tested]:
+def uniformities(ranks: Mapping[str, Sequence[int]], *, draws: int) -> dict[str, Uniformity]:
     """Test every quantity, corrected for their number.
 
     Ranks of several quantities come from the same simulations and depend on each other; Holm's correction holds all
@@ -74,7 +74,7 @@ def tested(ranks: Mapping[str, Sequence[int]], *, draws: int) -> dict[str, Teste
         {f"bins {name}": p for name, p in bins.items()} | {f"function {name}": p for name, p in function.items()}
     )
     return {
-        name: Tested(
+        name: Uniformity(
             bins[name],
             function[name],
             min(corrected[f"bins {name}"], corrected[f"function {name}"]),
@@ -102,14 +102,14 @@ def shape_of(ranks: Sequence[int], *, draws: int) -> Shape:
     return "low" if shift < 0 else "high"
 
 
-def judged(tests: Mapping[str, Tested], simulations: int) -> Verdict:
+def judged(tests: Mapping[str, Uniformity], simulations: int) -> Verdict:
     """The word."""
     if min(test.p for test in tests.values()) < ALPHA:
         return "refuted"
     return "supported" if simulations >= LEAST else "undecided"
 
 
-def sentence_of(tests: Mapping[str, Tested], verdict: Verdict, *, simulations: int) -> str:
+def sentence_of(tests: Mapping[str, Uniformity], verdict: Verdict, *, simulations: int) -> str:
     """What was found, in a sentence."""
     worst = min(tests, key=lambda name: tests[name].p)
     p = tests[worst].p

@@ -25,7 +25,7 @@ from torch import Tensor
 from cinecortex.encoders.base import Encoder, evaluating
 from cinecortex.errors import WrongUse
 from cinecortex.finding import Verdict
-from cinecortex.identifiability.rank_verdict import LIKELIHOOD, Tested, judged, sentence_of, tested
+from cinecortex.identifiability.rank_verdict import LIKELIHOOD, Uniformity, judged, sentence_of, uniformities
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.priors import Prior
 from cinecortex.reconstruction import Inverter
@@ -58,7 +58,7 @@ class SimulationBased:
     ranks: Mapping[str, tuple[int, ...]]
     draws: int
     simulations: int
-    tests: Mapping[str, Tested]
+    tests: Mapping[str, Uniformity]
     verdict: Verdict
     sentence: str
 
@@ -114,7 +114,7 @@ def simulation_based_calibration(
             ranks[name].append(_rank(true, others, own / "ties" / name))
         if progress is not None:
             progress(number + 1, simulations, f"simulation {number + 1}")
-    tests = tested(ranks, draws=draws)
+    tests = uniformities(ranks, draws=draws)
     verdict = judged(tests, simulations)
     return SimulationBased(
         ranks={name: tuple(found) for name, found in ranks.items()},
