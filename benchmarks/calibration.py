@@ -152,7 +152,8 @@ def facts(
         ranks.append(rank_histogram(truth[burn_in:], answer.samples[:, burn_in:], asked.mask).tolist())
     mean = mean_histogram(ranks)
     return [
-        f"The first {frames} frames of each clip, {burn_in} of them left out as burn-in; pixels inside the mask.",
+        f"Simulated: the demo's mouse, {len(asked.truths)} test clips, {len(asked.mask[asked.mask >= 0.5])} pixels "
+        f"inside the mask. The first {frames} frames of each clip, {burn_in} of them left out as burn-in.",
         f"Recalibrated on {fit.clips} select clips of the same length: standard deviations times "
         f"{fit.temperature:.2f}, contrast times {fit.gain:.2f}; their coverage was {fit.raw:.3f} before.",
         f"Of the truths {mean[0]:.0%} lie below all draws and {mean[-1]:.0%} above all; {1 / len(mean):.0%} each would "
