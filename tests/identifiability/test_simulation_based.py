@@ -125,7 +125,8 @@ def test_ranks_of_an_exact_sampler_are_uniform(exact: SimulationBased) -> None:
 def test_a_sampler_that_misjudges_the_noise_is_found_out(factor: float, likelihood: str, word: str) -> None:
     found = ranked(sampler(factor, FEW), 20, draws=FEW)
     assert found.verdict == "refuted"
-    assert found.tests[LIKELIHOOD].p < 1e-3
+    # With other seeds, 25 of them, exact draws of either wrong posterior gave at most 3e-7.
+    assert found.tests[LIKELIHOOD].p < 1e-4
     assert found.tests[LIKELIHOOD].shape == likelihood
     assert word in found.sentence
 
