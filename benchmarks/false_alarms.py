@@ -100,7 +100,8 @@ def main() -> None:
         f"{sum(alarms.values())} checks refuted in all on {len(honest)} honest recordings.",
         "Of recordings whose responses ignore the movie, `leakage` is rightly supported: nothing was leaked.",
         "`fit` leaves training clips out that are copies of test clips, so an encoder of a `copied` recording has seen "
-        "none of them, and `leakage.clips` rightly says so.",
+        "none of them; `leakage.clips` leaves the question open all the same, for none of its test clips is one that the "
+        "training tier does not hold.",
         "In a first run `prior.sensitivity` was supported on 7 of the 20 null recordings: noise that is fitted stays "
         "under every prior. It asks since then that what stays be of the movie; the answers were judged again.",
     ]
