@@ -208,6 +208,21 @@ class Card:
     figure: Figure | None = None
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a clip stands among those of its group.
+
+    Attributes:
+        word: ``best``, ``median`` or ``worst``.
+        among: Clips that were ranked.
+        measure: By which score of which method.
+    """
+
+    word: str
+    among: int
+    measure: str
+
+
 @dataclass(frozen=True, eq=False)
 class Page:
     """Everything on the page.
@@ -256,26 +271,28 @@ class Page:
         return tuple(finding if isinstance(finding, Card) else Card(finding) for finding in self.findings)
 
     @property
-    def standings(self) -> tuple[str, ...]:
-        """``best``, ``median``, ``worst`` or nothing for every clip, within its group.
+    def standings(self) -> tuple[Standing | None, ...]:
+        """Best, median and worst clip of every group; None for the other clips.
 
-        Judged by the score of the first method of the page (or of the clip, where that method was not run on it). Clips
-        without a score do not count; of an even number the lower of the two in the middle is the median; of two clips
+        Judged by the score of the first method of the page (where that was not run on a clip, by the clip's first).
+        Clips without a score do not count; of an even number the lower of the two in the middle is the median; of two
         neither is. A single clip has no standing.
         """
-        found = [""] * len(self.clips)
+        found: list[Standing | None] = [None] * len(self.clips)
         for group in {clip.group for clip in self.clips}:
             members = [(self._first_score(clip), i) for i, clip in enumerate(self.clips) if clip.group == group]
-            ranked = [i for score, i in sorted(members) if not math.isnan(score)]
-            if len(ranked) > 2:
-                found[ranked[(len(ranked) - 1) // 2]] = "median"
+            ranked = [i for (_, score), i in sorted(members, key=lambda m: (m[0][1], m[1])) if not math.isnan(score)]
+            places = {0: "worst", (len(ranked) - 1) // 2: "median"} if len(ranked) > 2 else {0: "worst"}
             if len(ranked) > 1:
-                found[ranked[0]], found[ranked[-1]] = "worst", "best"
+                for place, word in (places | {len(ranked) - 1: "best"}).items():
+                    clip = self.clips[ranked[place]]
+                    measure = f"{clip.score_name} of {self._first_score(clip)[0]}"
+                    found[ranked[place]] = Standing(word, len(ranked), measure)
         return tuple(found)
 
-    def _first_score(self, clip: ClipView) -> float:
-        chosen = self.scores[0].method if self.scores else ""
-        return clip.scores.get(chosen, next(iter(clip.scores.values()), math.nan))
+    def _first_score(self, clip: ClipView) -> tuple[str, float]:
+        first = self.scores[0].method if self.scores else ""
+        return (first, clip.scores[first]) if first in clip.scores else next(iter(clip.scores.items()), ("", math.nan))
 
     @property
     def metrics(self) -> tuple[str, ...]:
