@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.train import session_facts
 from cinecortex.errors import WrongUse
+from cinecortex.finding import plain
 from cinecortex.methods import METHODS, Method, make_inverter, trials_of
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
 from cinecortex.metrics.movies import (
@@ -127,15 +127,6 @@ class MethodScores:
             }
         )
         return content
-
-
-def plain(content: Any) -> Any:
-    """The same content with None for every number that JSON cannot hold (infinite, or not a number)."""
-    if isinstance(content, Mapping):
-        return {key: plain(item) for key, item in content.items()}
-    if isinstance(content, list | tuple):
-        return [plain(item) for item in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def score_results(

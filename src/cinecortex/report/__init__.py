@@ -1,15 +1,17 @@
 """One self-contained HTML page that carries the movies and their evidence in the same glance."""
 
 from cinecortex.report import figures
-from cinecortex.report.page import ClipView, Figure, Headline, Page, Panel, ScoreRow, Trace
+from cinecortex.report.page import Card, ClipView, Figure, Headline, Page, Panel, Raster, ScoreRow, Trace
 from cinecortex.report.write import render_page, write_page
 
 __all__ = [
+    "Card",
     "ClipView",
     "Figure",
     "Headline",
     "Page",
     "Panel",
+    "Raster",
     "ScoreRow",
     "Trace",
     "figures",
