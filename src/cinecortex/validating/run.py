@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cinecortex import study
+from cinecortex.consent import stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
@@ -114,6 +115,7 @@ def validate(
     trials: Sequence[Trial] | None = None,
     movies: Mapping[str, Movie] | None = None,
     options: Options = Options(),
+    consent: str | None = None,
     seed: Seed = Seed(0),  # noqa: B008 - frozen
 ) -> Validation:
     """Judge a method on a recording, and write ``findings.json``.
@@ -128,15 +130,18 @@ def validate(
         movies: Finished reconstructions by trial id, to be judged instead of a method; only the checks that need no
             other answer are asked.
         options: See `Options`.
+        consent: Of a human subject, what consent and ethics approval there is; kept with the findings.
         seed: Root of everything random.
 
     Raises:
-        WrongUse: a check or method is unknown, or there is no trial to judge.
+        WrongUse: a check or method is unknown, there is no trial to judge, or the subject is human and nothing was
+            stated of consent.
         CinecortexError: inversions failed; those that did not are kept.
     """
+    stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "options": options, "seed": seed}
+            again = {"trials": trials, "movies": movies, "options": options, "consent": consent, "seed": seed}
             return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
@@ -145,7 +150,7 @@ def validate(
         raise WrongUse(f"{recording.source} has no trial to judge: none with a response outside tier train.")
     most = options.clips or (QUICK_CLIPS if options.quick else CLIPS)
     judged, repeats = choose_clips(pool, most, seed=seed / "clips")
-    run = _Run(recording, known, out, _entries(options), options, seed)
+    run = _Run(recording, known, out, _entries(options), options, seed, stated)
     panel = run.panel(method, movies)
     checks, missing = run.checks(run.subject(panel, repeats))
     asked: dict[Question, Observation] = {}
@@ -177,6 +182,7 @@ class _Run:
     chosen: tuple[Entry, ...]
     options: Options
     seed: Seed
+    consent: str
 
     @property
     def encoder(self) -> Encoder:
@@ -273,6 +279,7 @@ class _Run:
                     "neurons": len(recording.neurons),
                     "simulated": recording.simulated,
                     "metadata": dict(recording.metadata),
+                    "consent": self.consent,
                     "judged": [trial.trial_id for trial in trials],
                 },
                 "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},
