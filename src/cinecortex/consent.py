@@ -24,9 +24,7 @@ def is_human(fact: str) -> bool:
     if "homosapiens" in "".join(words) or ("ncbitaxon" in words and _TAXON in words):
         return True
     before = ["", *words]
-    return any(
-        word in ("human", "humans") and before[place] not in _NOT_A_PERSON for place, word in enumerate(words)
-    )
+    return any(word in ("human", "humans") and before[place] not in _NOT_A_PERSON for place, word in enumerate(words))
 
 
 def needs_consent(recording: Recording) -> bool:

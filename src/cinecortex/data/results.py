@@ -38,10 +38,10 @@ def write_result(path: Path | str, results: Results, *, attrs: Mapping[str, Any]
     Variables: ``movie (trial, time, height, width)`` in 0..1 and, where any reconstruction has them, ``std``,
     ``data_std``, ``model_std``, ``lower``, ``upper``, ``data_share`` (same axes), ``sample (sample, trial, time,
     height, width)`` and ``mask (trial, height, width)``; per trial ``frames``, ``frame_rate_hz``, ``trial_id``,
-    ``clip_id``, ``session_id``, ``ended``, ``energy``, ``frame_passes`` and ``seconds``. Where information was measured there are
-    ``bits`` and ``dimensions`` per trial, with all of it in the attribute ``measured`` of ``bits``. Shorter trials, and
-    what a reconstruction lacks, are NaN. Words are stored as numbers into the list in the attribute ``names`` of their
-    variable (see ``words``); trial ids that are whole numbers stay numbers.
+    ``clip_id``, ``session_id``, ``ended``, ``energy``, ``frame_passes`` and ``seconds``. Where information was measured
+    there are ``bits`` and ``dimensions`` per trial, with all of it in the attribute ``measured`` of ``bits``. Shorter
+    trials, and what a reconstruction lacks, are NaN. Words are stored as numbers into the list in the attribute
+    ``names`` of their variable (see ``words``); trial ids that are whole numbers stay numbers.
 
     Args:
         path: The store to make, by custom ending in ``.zarr``.
