@@ -215,10 +215,22 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("cinecortex", "torch", "numpy", "scipy")}
 
 
-def provenance(model: Model, recording: Recording, *, seed: int, command: str) -> dict[str, str]:
-    """Versions, seeds and fingerprints, for a result or a report."""
+def provenance(model: Model, recording: Recording, *, seed: int, command: str, consent: str = "") -> dict[str, str]:
+    """Versions, seeds and fingerprints, whose movies these are, and what was stated of consent, for a result or report.
+
+    Args:
+        model: Holds the encoder.
+        recording: What was reconstructed from.
+        seed: Root of every random number.
+        command: For the record.
+        consent: From `cinecortex.consent.stated_consent`.
+    """
     facts = session_facts(model, recording.session_id)
     return {
+        "species": recording.metadata.get("species", "unknown"),
+        "subject": recording.metadata.get("subject", "unknown"),
+        "simulated": str(recording.simulated).lower(),
+        **({"consent": consent} if consent else {}),
         "command": command,
         "seed": str(seed),
         "recording": recording.fingerprint,

@@ -9,6 +9,7 @@ import typer
 
 from cinecortex.choosing import (
     ClipFramesOption,
+    ConsentOption,
     EncoderOption,
     JsonOption,
     RecordingArgument,
@@ -63,6 +64,7 @@ def validate(
     ] = "mean,nearest,ridge",
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that exists.")] = None,
+    consent: ConsentOption = None,
     seed: SeedOption = 0,
     clip_frames: ClipFramesOption = 300,
     test_frames: TestFramesOption = None,
@@ -99,7 +101,15 @@ def validate(
             progress=report,
         )
         found = validating.validate(
-            loaded, model, method, out=out, trials=asked, movies=movies, options=options, seed=Seed(seed)
+            loaded,
+            model,
+            method,
+            out=out,
+            trials=asked,
+            movies=movies,
+            options=options,
+            consent=consent,
+            seed=Seed(seed),
         )
     if as_json:
         print_json(found.content)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cinecortex import study
+from cinecortex.data.findings import SCHEMA
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.finding import Finding
@@ -16,8 +17,6 @@ from cinecortex.recording import Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.validating.panel import Panelist, encoder_fingerprint
 from cinecortex.validation.summary import Summary
-
-SCHEMA = "cinecortex.findings/1"
 
 
 def document(
@@ -29,6 +28,7 @@ def document(
     *,
     summary: Summary,
     missing: Mapping[str, str],
+    consent: str,
     seed: Seed,
 ) -> dict[str, Any]:
     """The whole of ``findings.json``.
@@ -41,6 +41,7 @@ def document(
         findings: What was found, in the order of the suite.
         summary: The verdict and the sentence.
         missing: Why a check was not asked, by its id.
+        consent: What was stated of consent, or nothing.
         seed: Root of everything random.
     """
     kinds = {"kind": str(model.facts["kind"]), "fingerprint": encoder_fingerprint(model.session(recording.session_id))}
@@ -54,6 +55,7 @@ def document(
                 "neurons": len(recording.neurons),
                 "simulated": recording.simulated,
                 "metadata": dict(recording.metadata),
+                "consent": consent,
                 "judged": [trial.trial_id for trial in trials],
             },
             "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from cinecortex.consent import stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
@@ -114,6 +115,7 @@ def validate(
     trials: Sequence[Trial] | None = None,
     movies: Mapping[str, Movie] | None = None,
     options: Options = Options(),
+    consent: str | None = None,
     seed: Seed = Seed(0),  # noqa: B008 - frozen
 ) -> Validation:
     """Judge a method on a recording, and write ``findings.json``.
@@ -128,15 +130,19 @@ def validate(
         movies: Finished reconstructions by trial id, to be judged instead of a method; only the checks that need no
             other answer are asked.
         options: See `Options`.
+        consent: Of a human subject, what consent and ethics approval there is; kept with the findings.
         seed: Root of everything random.
 
     Raises:
-        WrongUse: a check or method is unknown, or there is no trial to judge.
+        WrongUse: a check or method is unknown, there is no trial to judge, or the subject is human and nothing was
+            stated of consent.
         CinecortexError: inversions failed; those that did not are kept.
     """
+    stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "options": replace(options, shown=False), "seed": seed}
+            again = {"trials": trials, "movies": movies, "consent": consent, "seed": seed}
+            again["options"] = replace(options, shown=False)
             return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
