@@ -223,6 +223,34 @@ class Standing:
     measure: str
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """One question, answered several times.
+
+    Attributes:
+        id: Name of the check.
+        claim: What ``supported`` would mean.
+        findings: One for each column of the table, None where it was not asked.
+    """
+
+    id: str
+    claim: str
+    findings: tuple[Finding | None, ...]
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """Findings of several validations side by side.
+
+    Attributes:
+        columns: Name of each validation.
+        rows: One for each question.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Verdicts, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Page:
     """Everything on the page.
@@ -244,6 +272,7 @@ class Page:
         scored_pixels: Where scores are counted; outlined on every panel, ``height width``.
         downloads: Texts to take along, by file name, such as ``findings.json``; embedded in the page.
         consent: Statement of consent and ethics approval, as given where the subject is human, or nothing.
+        verdicts: Where several validations are compared, their findings side by side, or None.
         verdict_word: The verdict in one word, shown with its shape and color before the sentence, or None.
     """
 
@@ -264,6 +293,7 @@ class Page:
     downloads: Mapping[str, str] = field(default_factory=dict)
     consent: str = ""
     verdict_word: Verdict | None = None
+    verdicts: VerdictTable | None = None
 
     @property
     def cards(self) -> tuple[Card, ...]:

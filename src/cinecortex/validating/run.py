@@ -44,6 +44,8 @@ from cinecortex.validation.summary import Summary, corrected, summarise
 
 CLIPS, QUICK_CLIPS = 10, 8
 """Of eight clips a sign-flip test can still reach 0.05 among a handful of questions."""
+MEASURED = 3
+"""Clips of which a report of the plain suite shows how much is data."""
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
@@ -141,8 +143,8 @@ def validate(
     stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "consent": consent, "seed": seed}
-            again["options"] = replace(options, shown=False)
+            unshown = replace(options, shown=False)
+            again = {"trials": trials, "movies": movies, "options": unshown, "consent": consent, "seed": seed}
             return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
@@ -162,17 +164,21 @@ def validate(
             del checks[name]
         else:
             asked |= wanted
-    # Whoever names checks, or is in haste, asks for no more than these need.
-    measured = Identified.name in panel and options.checks is None and not options.quick
     if options.shown and movies is None:
-        asked |= asked_to_show(judged, measured=measured)
+        asked |= asked_to_show(judged, measured=_measured(options) if Identified.name in panel else 0, seed=seed)
     options.tell(f"{len(judged)} of {len({t.clip_id for t in pool})} clips are judged, by {len(checks)} checks.")
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
     findings = corrected(_judged(checks.values(), judged, answers, options.machines), run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
-    content = document(recording, known, panel[JUDGED], judged, findings, summary=summary, missing=missing, seed=seed)
+    content = document(
+        *(recording, known, panel[JUDGED], judged, findings),
+        summary=summary,
+        missing=missing,
+        consent=stated,
+        seed=seed,
+    )
     if options.shown:
         keep_shown(
             out,
@@ -271,6 +277,13 @@ class _Run:
             else:
                 checks[entry.id] = made
         return checks, missing
+
+
+def _measured(options: Options) -> int:
+    """Of how many clips a report shows how much is data: four times as dear as a reconstruction."""
+    if options.checks is not None or options.quick:
+        return 0
+    return (options.clips or CLIPS) if options.deep else MEASURED
 
 
 def _judged(
