@@ -40,9 +40,7 @@ Store = Callable[..., Path]
 def store(tmp_path: Path) -> Store:
     """Writes a result and says where."""
 
-    def write(
-        size: tuple[int, int] = (9, 15), *, rate: float = 30.0, name: str = "map.zarr", **attrs: object
-    ) -> Path:
+    def write(size: tuple[int, int] = (9, 15), *, rate: float = 30.0, name: str = "map.zarr", **attrs: object) -> Path:
         results = []
         for seed, (trial_id, frames) in enumerate(FRAMES.items()):
             shown = movie(frames, size, seed)
