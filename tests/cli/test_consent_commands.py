@@ -43,7 +43,18 @@ def words(command: str, person: Path, encoder: Path, folder: Path) -> list[objec
     options = {
         "invert": ["--method", "mean", "--tier", "final_test_main", "--out", folder / "out"],
         "compare": ["--methods", "mean", "--tier", "final_test_main", "--out", folder / "out"],
-        "validate": ["--method", "mean", "--checks", CHECK, "--baselines", "", "--clips", 2, "--out", folder / "out"],
+        "validate": [
+            "--method",
+            "mean",
+            "--checks",
+            CHECK,
+            "--baselines",
+            "mean",
+            "--clips",
+            2,
+            "--out",
+            folder / "out",
+        ],
     }
     return [command, person, "--encoder", encoder, *options[command]]
 
@@ -116,7 +127,7 @@ def test_a_study_states_it_once_for_all_that_it_makes(run, person, encoder, tmp_
 
 def test_python_is_asked_too(person, encoder):
     recording, model = cc.load(person), cc.load_model(encoder)
-    with pytest.raises(WrongUse, match='in Python consent="..."'):
+    with pytest.raises(WrongUse, match=r'in Python consent="\.\.\."'):
         cc.validate(recording, model, "mean")
 
 
