@@ -62,3 +62,22 @@ def export(
     else:
         for path in written:
             say(f"wrote {path}")
+
+
+@app.command(epilog="Example: cinecortex view out/validation --open")
+def view(
+    folder: Annotated[Path, typer.Argument(help="A folder with report.html.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="By default any that is free.")] = 0,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser, too.")] = False,
+) -> None:
+    """Show a report in a browser on this machine: on 127.0.0.1 only, read only, until Ctrl-C."""
+    import webbrowser
+
+    from cinecortex.viewing import view as serve
+
+    def ready(address: str) -> None:
+        say(f"The report is at {address}\nCtrl-C ends this.")
+        if open_browser:
+            webbrowser.open(address)
+
+    serve(folder, port=port, ready=ready)

@@ -21,7 +21,7 @@ def write_av1(path: Path, clip: Clip, *, scale: int | None = None, lossless: boo
         scale: See `encode`.
         lossless: Every level exactly.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # only errors: it would write its settings over a progress bar
+    os.environ.setdefault("SVT_LOG", "0")  # it would write its settings over a progress bar, and beside our errors
     cost = "AV1, lossless" if lossless else f"AV1 at constant quality (crf {NEARLY['crf']})"
     encode(
         path,

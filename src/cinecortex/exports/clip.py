@@ -117,28 +117,40 @@ class Result:
                 raise WrongUse(f"--trials {name!r} is not in {self.path}; it has {', '.join(self.trials)}.")
         return [place for place, name in enumerate(self.trials) if name in trials]
 
-    def clip(self, place: int, variable: str, top: float | None = None) -> Clip:
-        """One variable of the trial at this place.
+    def refuse(self, places: Sequence[int], variable: str) -> None:
+        """Before any work is done: whether this variable of these trials can be exported.
 
         Raises:
             WrongUse: there is no such variable.
-            BadData: this trial has none, or the frame rate is not known.
+            BadData: a trial has none, or the frame rate is not known.
         """
         if variable not in self.variables:
             raise WrongUse(f"--variable {variable!r} is not in {self.path}; it has {', '.join(self.variables)}.")
+        for place in places:
+            self._rate(place)
+            if not self.has(place, variable):
+                raise BadData(
+                    f"{self.path} has no {variable} for trial {self.trials[place]}; choose others with --trials."
+                )
+
+    def clip(self, place: int, variable: str, top: float | None = None) -> Clip:
+        """One variable of the trial at this place, which `refuse` did not refuse.
+
+        Raises:
+            BadData: a pixel is not a number.
+        """
         one = self.dataset.isel(trial=place)
         values = one[variable].isel(time=slice(int(one["frames"]))).values
-        name = self.trials[place]
         if not np.isfinite(values).all():
-            raise BadData(
-                f"{self.path} has no {variable} for trial {name}, or not for every pixel; choose others with --trials."
+            raise Fault(
+                self.path, f"has NaN in the {variable} of trial {self.trials[place]}", "run the inversion again"
             )
         return Clip(
-            trial_id=name,
+            trial_id=self.trials[place],
             session_id=self.sessions[place],
             variable=variable,
             values=values,
-            frame_rate_hz=self._rate(one),
+            frame_rate_hz=self._rate(place),
             top=TOPS.get(variable, 1.0) if top is None else top,
             facts=self._facts(place, variable, values.shape),
         )
@@ -148,16 +160,15 @@ class Result:
         frame = self.dataset[variable].isel(trial=place, time=0)
         return bool(np.isfinite(frame.values).any())
 
-    def _rate(self, one: xr.Dataset) -> float:
-        if "frame_rate_hz" in one:
-            return float(one["frame_rate_hz"])
+    def _rate(self, place: int) -> float:
+        if "frame_rate_hz" in self.dataset:
+            return float(self.dataset["frame_rate_hz"][place])
         if self.given_rate_hz is None:
             raise Fault(self.path, "does not say its frame rate (an earlier version wrote it)", "add --frame-rate-hz")
         return self.given_rate_hz
 
     def _facts(self, place: int, variable: str, shape: tuple[int, ...]) -> dict[str, Any]:
         attrs = {str(name): value for name, value in self.dataset.attrs.items()}
-        one = self.dataset.isel(trial=place)
         # What must not be overlooked goes first; an older result may not say it.
         known = {name: attrs.pop(name, "unknown") for name in ("simulated", "species", "subject", "method")}
         return {
@@ -169,7 +180,7 @@ class Result:
             "clip_id": words(self.dataset, "clip_id")[place],
             "frames": shape[0],
             "frame_size": list(shape[1:]),
-            "frame_rate_hz": self._rate(one),
+            "frame_rate_hz": self._rate(place),
             "ended": words(self.dataset, "ended")[place],
             "result": self.path.name,
             "result_attributes": attrs,

@@ -112,6 +112,7 @@ Write = Callable[[Path], None]
 def _of_result(result: Result, kind: Format, out: Path, request: Request) -> dict[Path, Write]:
     """What is to be written where; nothing is read before its turn but what may refuse it."""
     places = result.places(request.trials)
+    result.refuse(places, request.variable or MOVIE)
     if kind == "nwb":
         wanted = result.variables if request.variable is None else (request.variable,)
 
