@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -208,6 +209,16 @@ def unseen_trials(model: Model, recordings: Sequence[Recording], trials: Sequenc
 
 def _touches(pair: NearCopy, clips: frozenset[str]) -> bool:
     return pair.first in clips or pair.second in clips
+
+
+def machine() -> str:
+    """What numbers were computed on, in words."""
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
+    threads = torch.get_num_threads()
+    return (
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, {threads} "
+        f"thread{'s' * (threads != 1)} a task, {accelerator}"
+    )
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -97,6 +99,7 @@ def validate(
             held_out=list(held_out or ()),
             baselines=[name.strip() for name in baselines.split(",")],
             machines=Machines(workers=workers, scheduler=scheduler),
+            command=shlex.join(["cinecortex", *sys.argv[1:]]),
             tell=(lambda sentence: None) if as_json else say,
             progress=report,
         )
@@ -126,6 +129,7 @@ def validate(
     ]
     print_columns(["check", "verdict", "value", "95 % interval", "n"], rows)
     say(f"{found.summary.verdict}: {found.summary.sentence}\nwrote {out / 'findings.json'}")
+    say(f"to see it: cinecortex report {out} --out {out / 'report.html'}")
 
 
 def _interval(interval: tuple[float, float]) -> str:

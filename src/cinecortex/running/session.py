@@ -168,6 +168,7 @@ def validated(session: Session) -> Mapping[str, Any]:
                 held_out=asked.held_out,
                 baselines=asked.baselines,
                 machines=run.study.execution.machines(),
+                command=run.command,
                 tell=run.say,
                 progress=progress,
             )

@@ -68,6 +68,7 @@ class Options:
         baselines: Methods that the judged one is held against.
         shown: Whether what a report shows is kept, too.
         machines: Where inversions run.
+        command: What was asked for, for the record.
         tell: Told the plan and what was done, in sentences.
         progress: Told of every inversion.
     """
@@ -81,6 +82,7 @@ class Options:
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
     shown: bool = True
     machines: Machines = field(default_factory=Machines)
+    command: str = "cinecortex.validate"
     tell: Tell = _silent
     progress: Progress = _silent
 
@@ -177,6 +179,8 @@ def validate(
         summary=summary,
         missing=missing,
         consent=stated,
+        command=options.command,
+        answers=answers,
         seed=seed,
     )
     if options.shown:
