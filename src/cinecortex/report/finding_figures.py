@@ -227,7 +227,7 @@ def _caption(finding: Finding, drawn: Columns | Groups | Curves | None) -> str:
     return f"{left} Right: {evidence[0].lower()}{evidence[1:]}"
 
 
-def _found(finding: Finding, place: str) -> Any:
+def found_at(finding: Finding, place: str) -> Any:
     """What lies at a place of the data, or None."""
     content: Any = finding.data
     for word in place.split("/"):
@@ -246,9 +246,9 @@ def _numbers(content: Any) -> Float[np.ndarray, "..."]:
 
 
 def _has(finding: Finding, drawn: Columns | Groups | Curves) -> bool:
-    known = [_numbers(_found(finding, place)) for _, place in drawn.series]
+    known = [_numbers(found_at(finding, place)) for _, place in drawn.series]
     if isinstance(drawn, Curves):
-        return bool(_numbers(_found(finding, drawn.dose)).size) and any(each.size for each in known)
+        return bool(_numbers(found_at(finding, drawn.dose)).size) and any(each.size for each in known)
     return any(np.isfinite(each).any() for each in known)
 
 
@@ -263,7 +263,7 @@ def _draw(axes: Axes, finding: Finding, drawn: Columns | Groups | Curves) -> Non
 
 
 def _draw_columns(axes: Axes, finding: Finding, drawn: Columns) -> None:
-    series = {name: _numbers(_found(finding, place)) for name, place in drawn.series}
+    series = {name: _numbers(found_at(finding, place)) for name, place in drawn.series}
     series = {name: values for name, values in series.items() if values.ndim == 1 and values.size}
     longest = max(values.size for values in series.values())
     table = np.full((len(series), longest), np.nan)
@@ -285,12 +285,12 @@ def _name_columns(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _draw_groups(axes: Axes, finding: Finding, drawn: Groups) -> None:
-    groups = _found(finding, drawn.by) or []
+    groups = found_at(finding, drawn.by) or []
     names = list(dict.fromkeys(groups))
     axes.axhline(0, color=MUTED, linewidth=0.8)
     width = 0.7 / len(drawn.series)
     for number, (name, place) in enumerate(drawn.series):
-        values = _numbers(_found(finding, place))
+        values = _numbers(found_at(finding, place))
         for column, group in enumerate(names):
             own = np.array([value for value, of in zip(values, groups, strict=False) if of == group])
             at = column + (number - (len(drawn.series) - 1) / 2) * width
@@ -304,15 +304,15 @@ def _draw_groups(axes: Axes, finding: Finding, drawn: Groups) -> None:
 
 
 def _draw_curves(axes: Axes, finding: Finding, drawn: Curves) -> None:
-    doses = _numbers(_found(finding, drawn.dose))
+    doses = _numbers(found_at(finding, drawn.dose))
     if drawn.diagonal:
         axes.axline((0, 0), slope=1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     for number, (name, place) in enumerate(drawn.series):
-        values = np.atleast_2d(_numbers(_found(finding, place)))
+        values = np.atleast_2d(_numbers(found_at(finding, place)))
         _curve(axes, doses, values, number, name)
     if drawn.expected is not None:
         name, place = drawn.expected
-        expected = _numbers(_found(finding, place))
+        expected = _numbers(found_at(finding, place))
         if expected.size:
             mean = np.nanmean(np.atleast_2d(expected), axis=0)
             axes.plot(
@@ -344,7 +344,7 @@ def _mean_dose(doses: Float[np.ndarray, "..."]) -> Float[np.ndarray, " dose"]:
     return doses if doses.ndim == 1 else doses.mean(0)
 
 
-def _mean_bar(axes: Axes, at: float, values: Float[np.ndarray, " clip"], *, width: float = 0.3) -> None:
+def _mean_bar(axes: Axes, at: int | float, values: Float[np.ndarray, " clip"], *, width: float = 0.3) -> None:
     known = values[np.isfinite(values)]
     if known.size:
         axes.plot([at - width / 2, at + width / 2], [known.mean()] * 2, color=INK, linewidth=1.8, zorder=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -116,7 +117,7 @@ def _top(spreads: Sequence[Movie]) -> float:
     if not spreads:
         return 1.0
     highest = max(float(torch.quantile(spread[::10].flatten().double(), QUANTILE)) for spread in spreads)
-    return max(0.01, round(highest + 0.005, 2))
+    return max(0.01, math.ceil(100 * round(highest, 5)) / 100)
 
 
 def _judged_movie(gathered: Gathered, shown: Shown) -> list[tuple[str, Movie]]:
