@@ -258,6 +258,7 @@ class Page:
     Attributes:
         title: Name of the page.
         verdict: What was found, in one or two sentences.
+        more: What else was found, folded away under the verdict, or nothing.
         simulated: Whether the recording comes from a simulation; every panel then says so.
         clips: In the order of the clip chooser.
         clip_order: How that order came about, such as ``random, seed 7``.
@@ -279,6 +280,7 @@ class Page:
     title: str
     verdict: str
     simulated: bool
+    more: str = ""
     clips: tuple[ClipView, ...] = ()
     clip_order: str = "as given"
     headline: Headline | None = None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from scipy.ndimage import uniform_filter
 from torch import Tensor
 
 from cinecortex.data.shown import Shown, order_of_clips
@@ -16,6 +17,8 @@ from cinecortex.reporting.gathered import DRAWN, JUDGED, MEASURED, NO_NEURONS, S
 from cinecortex.tensors import Mask, Movie
 
 SCORE = "movie correlation"
+POOLED = (9, 3, 3)
+"""Frames, rows and columns that data share and its standard deviation are averaged over, to be looked at."""
 QUANTILE = 0.995
 """Of the standard deviation, what is drawn as white: single pixels beyond it do not darken all others."""
 
@@ -102,14 +105,26 @@ def _panels(gathered: Gathered, shown: Shown, baseline: str | None, top: float) 
 
 
 def data_share(shown: Shown) -> Movie | None:
-    """How much of every pixel is data, by whoever measured it; None where nobody did."""
-    shares = [shown.answers[name].data_share for name in (JUDGED, MEASURED) if name in shown.answers]
-    return next((share.clamp(0, 1) for share in shares if share is not None), None)
+    """How much of every pixel is data, 0..1, by whoever measured it; None where nobody did."""
+    for name in (JUDGED, MEASURED):
+        share = shown.answers[name].data_share if name in shown.answers else None
+        if share is not None:
+            return _pooled(share).clamp(0, 1)
+    return None
 
 
 def _spread(shown: Shown) -> Movie | None:
-    spreads = [shown.answers[name].std for name in (JUDGED, DRAWN, MEASURED) if name in shown.answers]
-    return next((spread for spread in spreads if spread is not None), None)
+    """Standard deviation of every pixel, by whoever knows it best."""
+    for name in (JUDGED, DRAWN, MEASURED):
+        spread = shown.answers[name].std if name in shown.answers else None
+        if spread is not None:
+            return _pooled(spread.square()).sqrt() if name == MEASURED else spread
+    return None
+
+
+def _pooled(movie: Movie) -> Movie:
+    """The mean over the pixels and frames around each: a few draws tell little of a pixel, and much of a patch."""
+    return torch.from_numpy(uniform_filter(movie.numpy(), size=POOLED, mode="nearest"))
 
 
 def _top(spreads: Sequence[Movie]) -> float:

@@ -59,11 +59,13 @@ def compose(gathered: Sequence[Gathered], *, baseline: str | None = None) -> Pag
 
 def _compose_one(one: Gathered, baseline: str | None) -> Page:
     content = one.found.content
+    verdict, more = _first_sentence(content["summary"]["sentence"])
     clips = clip_views(one, baseline=baseline)
     shares = any(data_share(shown) is not None for shown in one.exhibit.trials)
     return Page(
         title=f"{one.recording['session_id']}: {len(one.recording['judged'])} clips reconstructed by {one.method}",
-        verdict=content["summary"]["sentence"],
+        verdict=verdict,
+        more=more,
         verdict_word=content["summary"]["verdict"],
         simulated=one.simulated,
         clips=clips,
@@ -80,6 +82,12 @@ def _compose_one(one: Gathered, baseline: str | None) -> Page:
         downloads={"findings.json": json.dumps(dict(content), indent=1), "findings.csv": csv_text(one.found)},
         consent=str(one.recording.get("consent", "")),
     )
+
+
+def _first_sentence(text: str) -> tuple[str, str]:
+    """The sentence that carries the verdict, and the rest."""
+    first, stop, rest = text.partition(". ")
+    return first + stop.strip(), rest
 
 
 _UNMEASURED = "How much of every pixel is data was not measured in this run: no movie is faded."
