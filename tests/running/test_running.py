@@ -65,7 +65,7 @@ def test_an_interrupted_inversion_loses_no_finished_one(again: Runner) -> None:
         again(method='behavior = "mean"')
     again.interrupt = lambda title, done: False
     again(method='behavior = "mean"')
-    assert again.did == ["inverting by map", "validating"]
+    assert again.did == ["inverting by map", "validating", LAID_OUT]
     # One was made to know how long it takes, one was finished before the keyboard.
     assert any("3 inversions asked for: 2 in the cache, 1 to run" in sentence for sentence in again.said)
 
@@ -102,7 +102,7 @@ def test_a_damaged_unfinished_fit_begins_anew(runner: Runner) -> None:
 
 def test_an_encoder_that_is_given_is_not_fitted(runner: Runner, finished: tuple[Runner, Ran]) -> None:
     runner(encoder=f'folder = "{finished[0].out / "encoder"}"')
-    assert runner.did == ["inverting by map", "validating"]
+    assert runner.did == ["inverting by map", "validating", LAID_OUT]
     assert runner.said[0] == f"encoder: as given, {finished[0].out / 'encoder'}"
     assert not (runner.out / "encoder").exists()
 
