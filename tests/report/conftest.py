@@ -213,3 +213,13 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
         context.close()
     assert complaints == []
     assert foreign == []
+
+
+@pytest.fixture
+def clips(page_of_everything: Callable[..., Page]) -> tuple[ClipView, ...]:
+    return page_of_everything().clips
+
+
+@pytest.fixture
+def tab(open_tab: Callable[..., Tab], report_file: Path) -> Tab:
+    return open_tab(report_file)

@@ -11,7 +11,7 @@ function makeLane(legend, plotted, ...ends) {
 function writer(values) {
   const largest = Math.max(...values.map(Math.abs), 0);
   const digits = largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 6) : 2;
-  return (value) => (value === null ? "\u2013" : value.toFixed(digits).replace("-", "\u2212"));
+  return (value) => (value === null ? "\u2013" : value === 0 ? "0" : value.toFixed(digits).replace("-", "\u2212"));
 }
 
 // Traces of one quantity share one axis: two scales side by side would make unequal methods look equal. The axis
