@@ -2,16 +2,16 @@
 const DASHES = ["none", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"];
 const look = (index) => `stroke: var(--series-${(index % 6) + 1}); stroke-dasharray: ${DASHES[index % 6]}`;
 
-function makeLane(legend, ...plotted) {
+function makeLane(legend, plotted, ...ends) {
   return element("div", { class: "lane" }, element("div", { class: "legend" }, ...legend),
-    element("div", { class: "plot" }, ...plotted));
+    element("div", { class: "plot" }, plotted), element("div", { class: "ends" }, ...ends));
 }
 
-// As many digits as tell a hundredth of the axis, and a true minus sign.
+// As many digits as tell a thousandth of the axis, and a true minus sign.
 function writer(values) {
   const largest = Math.max(...values.map(Math.abs), 0);
-  const digits = largest > 0 ? Math.min(Math.max(1 - Math.floor(Math.log10(largest)), 0), 6) : 2;
-  return (value) => (value === null ? "\u2013" : value.toFixed(digits).replace("-", "\u2212"));
+  const digits = largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 6) : 2;
+  return (value) => (value === null ? "\u2013" : value === 0 ? "0" : value.toFixed(digits).replace("-", "\u2212"));
 }
 
 // Traces of one quantity share one axis: two scales side by side would make unequal methods look equal. The axis
@@ -38,10 +38,8 @@ function makeTraces(quantity, traces, clip, readings) {
     legend.push(element("span", { class: "key" }, swatch, `${trace.title} `, reading));
     readings.push((frame) => { reading.textContent = write(trace.values[frame]); });
   });
-  const ends = known.length
-    ? [element("span", { class: "end high" }, write(high)), element("span", { class: "end low" }, write(low))]
-    : [element("span", { class: "end high" }, "no value")];
-  return makeLane(legend, view, ...ends);
+  const ends = known.length ? [high, low].map(write) : ["no value"];
+  return makeLane(legend, view, ...ends.map((end) => element("span", {}, end)));
 }
 
 async function makeRaster(raster, clip) {
