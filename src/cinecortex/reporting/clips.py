@@ -17,6 +17,8 @@ from cinecortex.reporting.gathered import DRAWN, JUDGED, MEASURED, NO_NEURONS, S
 from cinecortex.tensors import Mask, Movie
 
 SCORE = "movie correlation"
+PUBLISHED = "paper"
+"""The yardstick, shown wherever it was asked."""
 POOLED = (9, 3, 3)
 """Frames, rows and columns that data share and its standard deviation are averaged over, to be looked at."""
 QUANTILE = 0.995
@@ -101,6 +103,8 @@ def _panels(gathered: Gathered, shown: Shown, baseline: str | None, top: float) 
         panels.append(Panel("Neurons shuffled", answers[SHUFFLED].movie, "every response handed to another neuron"))
     if baseline is not None and baseline in answers:
         panels.append(Panel(f"Baseline ({baseline})", answers[baseline].movie, "another method, same responses"))
+    if PUBLISHED in answers and baseline != PUBLISHED:
+        panels.append(Panel(f"Published recipe ({PUBLISHED})", answers[PUBLISHED].movie, "as published, one encoder"))
     return panels
 
 

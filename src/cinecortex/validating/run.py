@@ -67,6 +67,8 @@ class Options:
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
         shown: Whether what a report shows is kept, too.
+        measured: Of how many clips it is measured for the report how much of each pixel is data; None for three of the
+            suite, all of it with the deep checks, and none where haste or single checks were asked for.
         machines: Where inversions run.
         command: What was asked for, for the record.
         tell: Told the plan and what was done, in sentences.
@@ -81,6 +83,7 @@ class Options:
     held_out: Sequence[Path] = ()
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
     shown: bool = True
+    measured: int | None = None
     machines: Machines = field(default_factory=Machines)
     command: str = "cinecortex.validate"
     tell: Tell = _silent
@@ -285,6 +288,8 @@ class _Run:
 
 def _measured(options: Options) -> int:
     """Of how many clips a report shows how much is data: four times as dear as a reconstruction."""
+    if options.measured is not None:
+        return options.measured
     if options.checks is not None or options.quick:
         return 0
     return (options.clips or CLIPS) if options.deep else MEASURED
