@@ -47,7 +47,8 @@ def test_every_clip_is_there_in_the_order_that_was_drawn(folder):
     assert torch.equal(by_trial["4"].panels[0].movie, TRIALS[0].movie)
     assert [panel.true_movie for panel in by_trial["4"].panels] == [True] + 6 * [False]
     assert by_trial["4"].panels[2].share.max() == 1.0
-    assert {panel.top for clip in page.clips for panel in clip.panels if "deviation" in panel.title} == {0.22}
+    (top,) = {panel.top for clip in page.clips for panel in clip.panels if "deviation" in panel.title}
+    assert 0.19 <= top <= 0.22, "of the largest, 0.22, a few frames are averaged"
     quantities = [trace.quantity for trace in by_trial["4"].traces]
     assert quantities == [
         *3 * ["frame correlation"],
