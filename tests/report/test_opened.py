@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import axe_core_python
 import pytest
+import torch
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 from tests.report.watching import assert_exact, frame_of, wait_until
 
-from cinecortex.report import ClipView, Page, write_page
+from cinecortex.report import ClipView, Page, Panel, Raster, Trace, write_page
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +52,42 @@ def test_a_clip_that_lies_beside_the_page_is_read_from_disk_when_it_is_chosen(
     tab.evaluate("(async () => { await cinecortex.chooseClip(0); await cinecortex.chooseClip(1); })()")
     assert_exact(tab, clips[1])
     assert tab.locator("script[src]").count() == 0
+
+
+def many_clips(number: int) -> tuple[ClipView, ...]:
+    """Small movies of noise that nothing can pack, in groups of fifty."""
+    clips = []
+    for i in range(number):
+        generator = torch.Generator().manual_seed(i)
+        noise, values = torch.rand(30, 20, 30, generator=generator), torch.rand(30, generator=generator)
+        panels = (Panel("True movie", noise, true_movie=True), Panel("Reconstruction", noise.flip(0)))
+        traces = (Trace("map", "frame correlation", values),)
+        raster = Raster("population activity", (255 * noise[:, 0]).to(torch.uint8))
+        scores, group = {"map": float(values[0])}, f"animal {i // 50}"
+        clips.append(
+            ClipView(f"Clip {i}", str(i), True, panels, 2, 30.0, scores, traces=traces, raster=raster, group=group)
+        )
+    return tuple(clips)
+
+
+def test_350_clips_are_one_light_page_and_any_of_them_is_there_when_chosen(
+    open_tab: Callable[..., Tab], page_of_everything: Callable[..., Page], tmp_path: Path
+) -> None:
+    clips = many_clips(350)
+    path = write_page(tmp_path / "study.html", page_of_everything(clips=clips, scored_pixels=None))
+    beside = list((tmp_path / "study-clips").iterdir())
+    inside = len(re.findall(r'id="clip-\d', path.read_text(encoding="utf-8")))
+    assert len(beside) + inside == 350
+    assert len(beside) > 100
+    assert path.stat().st_size < 5_000_000
+    assert path.stat().st_size + sum(file.stat().st_size for file in beside) > 15_000_000
+    tab = open_tab(path)
+    assert tab.locator("#clip option").count() == 350
+    assert tab.locator("#clip optgroup").count() == 7
+    for chosen in (349, 200, 3):
+        tab.get_by_label("Clip", exact=True).select_option(str(chosen))
+        wait_until(tab, f"cinecortex.clip() === {chosen}")
+        assert_exact(tab, clips[chosen], 2)
 
 
 def test_a_page_with_clips_beside_it_can_be_served(
@@ -121,6 +159,7 @@ def test_many_numbers_can_be_taken_along(
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
 def test_accessible(open_tab: Callable[..., Tab], report_file: Path, scheme: str, width: int) -> None:
     tab = open_tab(report_file, color_scheme=scheme, viewport={"width": width, "height": 800})
+    tab.get_by_label("Match contrast to the true movie").check()  # its labels, too
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(20, 21, 23)") == (scheme == "dark")
     tab.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))

@@ -20,6 +20,9 @@ from cinecortex.report.encoding import Blob, Frames, contrast_line, eight_bit, p
 from cinecortex.report.page import ClipView, Page, Panel, Trace
 from cinecortex.report.words import number
 
+MARKUP = 120
+"""Characters around a clip or a movie in the page, at most."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -45,11 +48,12 @@ def place_clips(page: Page, room: int | float) -> Placed:
         page: Whose clips.
         room: Characters that they may take.
     """
-    placed = Placed(entries=_entries(page), inside={})
+    room -= MARKUP * len(page.clips)
+    placed = Placed(entries=clip_entries(page), inside={})
     for i, clip in enumerate(page.clips):
         told, blobs = _told(clip, page)
         new = {id: blob for id, blob in blobs.items() if id not in placed.blobs}
-        needed = len(json.dumps(told)) + sum(len(blob.text) + len(str(blob.weights)) for blob in new.values())
+        needed = len(json.dumps(told)) + sum(len(b.text) + len(json.dumps(b.packing)) + MARKUP for b in new.values())
         if i == 0 or needed <= room:
             room -= needed
             placed.inside[i] = told
@@ -69,7 +73,8 @@ def _script(told: Mapping[str, Any], blobs: Mapping[str, Blob]) -> tuple[str, st
     return name, f'cinecortex.deliver("{name}", {text});\n'
 
 
-def _entries(page: Page) -> list[dict[str, Any]]:
+def clip_entries(page: Page) -> list[dict[str, Any]]:
+    """What the clip chooser shows, and what is told beside it; no clip has a file yet."""
     return [
         {
             "label": clip.clip_label,

@@ -12,6 +12,9 @@ from cinecortex.finding import Finding, Verdict
 from cinecortex.metrics import Interval
 from cinecortex.tensors import Movie
 
+Share = Float[Tensor, "frame row column"]
+"""Of the size of a movie; its axes are named apart, so that another size is refused in words."""
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -34,7 +37,7 @@ class Panel:
     title: str
     movie: Movie
     note: str = ""
-    share: Movie | None = None
+    share: Share | None = None
     top: float = 1.0
     true_movie: bool = False
 
@@ -275,6 +278,9 @@ class Page:
         consent: Statement of consent and ethics approval, as given where the subject is human, or nothing.
         verdicts: Where several validations are compared, their findings side by side, or None.
         verdict_word: The verdict in one word, shown with its shape and color before the sentence, or None.
+
+    Raises:
+        WrongUse: ``scored_pixels`` has not the size of the frames of every clip.
     """
 
     title: str
@@ -297,6 +303,14 @@ class Page:
     verdict_word: Verdict | None = None
     verdicts: VerdictTable | None = None
 
+    def __post_init__(self) -> None:
+        if self.scored_pixels is None:
+            return
+        size = tuple(self.scored_pixels.shape)
+        for clip in self.clips:
+            if clip.frame_size != size:
+                raise WrongUse(f"scored_pixels is {size} but frames of clip {clip.clip_label!r} are {clip.frame_size}.")
+
     @property
     def cards(self) -> tuple[Card, ...]:
         """The findings as cards."""
@@ -312,8 +326,8 @@ class Page:
         """
         found: list[Standing | None] = [None] * len(self.clips)
         for group in {clip.group for clip in self.clips}:
-            members = [(self._first_score(clip), i) for i, clip in enumerate(self.clips) if clip.group == group]
-            ranked = [i for (_, score), i in sorted(members, key=lambda m: (m[0][1], m[1])) if not math.isnan(score)]
+            members = [(self._first_score(clip)[1], i) for i, clip in enumerate(self.clips) if clip.group == group]
+            ranked = [i for score, i in sorted((score, i) for score, i in members if not math.isnan(score))]
             places = {0: "worst", (len(ranked) - 1) // 2: "median"} if len(ranked) > 2 else {0: "worst"}
             if len(ranked) > 1:
                 for place, word in (places | {len(ranked) - 1: "best"}).items():

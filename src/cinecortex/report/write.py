@@ -14,7 +14,7 @@ import jinja2
 from jinja2.filters import do_mark_safe
 
 from cinecortex.errors import WrongUse
-from cinecortex.report.clips import Placed, place_clips
+from cinecortex.report.clips import Placed, clip_entries, place_clips
 from cinecortex.report.encoding import data_link, outline
 from cinecortex.report.page import Page
 from cinecortex.report.words import amount, finding_text, interval, number, size
@@ -121,7 +121,8 @@ def _render(page: Page, *, limit_bytes: int | None, folder: str) -> tuple[str, P
     if limit_bytes is None:
         placed = place_clips(page, float("inf"))
     else:
-        placed = place_clips(page, limit_bytes - len(text_with(Placed(entries=[], inside={})).encode()))
+        bare = text_with(Placed(entries=clip_entries(page), inside={}))
+        placed = place_clips(page, limit_bytes - len(bare.encode()))
     return text_with(placed), placed
 
 
@@ -148,18 +149,8 @@ def _link(text: str, name: str) -> str:
 def _player(page: Page, placed: Placed, folder: str) -> dict[str, Any]:
     return {
         "simulated": page.simulated,
-        "outline": _outline(page),
-        "folder": f"{quote(folder)}/",
+        "outline": "" if page.scored_pixels is None else outline(page.scored_pixels),
+        "folder": f"{quote(folder)}/" if placed.files else "",
         "clips": placed.entries,
         "movies": {id: blob.packing for id, blob in placed.blobs.items()},
     }
-
-
-def _outline(page: Page) -> str:
-    if page.scored_pixels is None:
-        return ""
-    size = tuple(page.scored_pixels.shape)
-    for clip in page.clips:
-        if clip.frame_size != size:
-            raise WrongUse(f"scored_pixels is {size} but frames of clip {clip.clip_label!r} are {clip.frame_size}.")
-    return outline(page.scored_pixels)
