@@ -91,7 +91,6 @@ def largest_change(
     # Per weight and probe: what is left of the prior's variance, whose own estimate from the same signs is taken out.
     plain = signs * around.pixels(white)
     left = torch.stack([prior + signs * around.pixels(known.filtered(weight)) - plain for weight in WEIGHTS])
-    left = torch.maximum(left, torch.zeros_like(left))
     factor = torch.tensor([ordinary + weight * squared_limit for weight in WEIGHTS]).to(like)
     squared = factor[:, None, None, None, None] * left
     halves = []
@@ -99,8 +98,7 @@ def largest_change(
         best = squared[:, chosen].mean(1).argmin(0)
         halves.append(squared[:, taken].gather(0, best.expand(1, probes // 2, *best.shape))[0])
     each = torch.cat(halves)
-    mean = each.mean(0).clamp_max(ordinary * float(prior.max()))
-    largest = torch.minimum(mean, ordinary * prior).sqrt()
+    largest = torch.minimum(each.mean(0).clamp_min(0), ordinary * prior).sqrt()
     error = each.std(0) / math.sqrt(probes) / (2 * largest).clamp_min(1e-12)
     share = 1 - left[WEIGHTS.index(1.0)].mean(0) / prior.clamp_min(1e-30)
     return Bound(largest, error, share, around.applied - before)
