@@ -22,9 +22,8 @@ class Metamer:
     """Finds the MAP, then a movie that differs from it as much as it can and that the neurons cannot tell from it.
 
     ``movie`` is that other movie. ``lower`` and ``upper`` are the MAP less and plus the largest admissible change of
-    each pixel (`largest_change`), within the luminance range. ``data_share`` comes with it. Both are linearised at the
-    metamer: it has the contrast of a typical movie, where the MAP has less and would seem to be known several times
-    better than it is.
+    each pixel (`largest_change`), within the luminance range. That is linearised at the metamer: it has the
+    contrast of a typical movie, where the MAP has less and would seem to be known several times better than it is.
 
     Args:
         encoder: Forward model of the population.
@@ -32,7 +31,7 @@ class Metamer:
         prior: A spectral prior; by default that of the encoder's training clips.
         limits: What counts as indistinguishable and as typical.
         ascents: See `Search`.
-        probes: Random movies behind the bound.
+        draws: Made-up inferences behind the bound.
         steps: Dimensions of every Krylov space.
         evaluations: Most evaluations of the descent to the MAP.
         bounded: Whether movies are shown within 0..1.
@@ -48,13 +47,13 @@ class Metamer:
         prior: Spectral | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         ascents: int = 1,
-        probes: int = 4,
+        draws: int = 8,
         steps: int = 20,
         evaluations: int = 100,
         bounded: bool = True,
     ) -> None:
         self.map = MAP(encoder=encoder, likelihood=likelihood, prior=prior, evaluations=evaluations)
-        self.limits, self.ascents, self.probes, self.steps = limits, ascents, probes, steps
+        self.limits, self.ascents, self.draws, self.steps = limits, ascents, draws, steps
         self.bounded = bounded
 
     def search(self, observation: Observation, seed: Seed) -> Search:
@@ -89,7 +88,15 @@ class Metamer:
         encoder, likelihood, prior = self.map.encoder, self.map.likelihood, cast(Spectral, self.map.prior)
         around = Linearised(encoder, likelihood, prior, observation, found.position)
         bound = largest_change(
-            around, like=found.position, limits=self.limits, probes=self.probes, steps=self.steps, seed=seed / "bound"
+            around,
+            like=found.position,
+            limits=self.limits,
+            weights=(2.0,),
+            draws=self.draws,
+            preconditioner=search.inverse_hessian,
+            iterations=12,
+            tolerance=0.01,
+            seed=seed / "bound",
         )
         middle = prior.movie(search.position)
         return Reconstruction(
@@ -97,7 +104,6 @@ class Metamer:
             mask=self.map.mask.cpu(),
             lower=(middle - bound.largest).clamp(0, 1).cpu(),
             upper=(middle + bound.largest).clamp(0, 1).cpu(),
-            data_share=bound.data_share.clamp(0, 1).cpu(),
             ended=(
                 f"{found.ended}; d' {found.discriminability:.2f}, log-likelihood {found.log_likelihood:+.1f} nats, "
                 f"distance {found.distance / found.prior_distance:.0%} of that of unrelated movies"

@@ -21,6 +21,9 @@ from cinecortex.tensors import Mask, Movie
 HEAVIEST = 1e9
 """Weight of the data at which nothing that they see is left."""
 
+FIRST = 30.0
+"""Weight of the first descent with the encoder itself; a small Krylov space asks for more than it takes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -183,7 +186,7 @@ class Search:
         target, change, weight = self.linear(seed)
         z, limit = self.position, self.limits.discriminability
         fisher = 1 / torch.as_tensor(self.inverse_hessian).to(z) - 1
-        at, spent, weight = z + change, 0, min(max(weight, 1.0), 1e6)
+        at, spent, weight = z + change, 0, min(weight, FIRST)
         seen = self.discriminability(self._shown(at))
         for _ in range(self.rounds):
             if seen <= limit:
@@ -197,13 +200,13 @@ class Search:
             )
             at, spent = found.position, spent + found.evaluations
             seen = self.discriminability(self._shown(at))
-            # Of many directions d' falls with the root of the weight or faster.
+            # Where many directions are seen d' falls with the root of the weight or faster.
             weight *= min(max((seen / limit) ** 2, 2.0), 30.0)
         return self._settled(at - z, spent, seen)
 
     def _settled(self, change: Whitened, spent: int, seen: float) -> Found:
         """The farthest admissible movie on the line to what was found, by halving."""
-        z = self.position
+        z, change = self.position, self._held(change)
         full = largest_step(z, change, self._most, self._bands)
         reach, step = (full, 0.0) if self._admissible(full * change) else (0.0, full / 2)
         for _ in range(14):

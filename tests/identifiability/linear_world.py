@@ -1,0 +1,81 @@
+"""Closed forms of one Gaussian world in whitened coordinates, as explicit matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.fft import dct, dctn, idctn
+from tests.worlds import LinearWorld
+
+from cinecortex.inversion.linearised import Linearised
+from cinecortex.inversion.problem import Problem
+from cinecortex.seeds import Seed
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """``G``, heard settled rates by coordinates in units of their noise, so that ``F = G^T G``; and ``S`` by SciPy."""
+
+    amplitude: np.ndarray
+    rates: np.ndarray
+
+    @staticmethod
+    def of(world: LinearWorld) -> Dense:
+        shape = (world.observation.frames, *world.observation.frame_size)
+        amplitude = world.prior.amplitude(torch.zeros(shape, dtype=torch.float64)).numpy()
+        matrix, _ = world.design()
+        known = np.zeros((shape[0], world.encoder.neurons), bool)
+        known[world.encoder.memory - 1 :] = world.observation.heard.numpy()
+        noise = np.tile(world.likelihood.variance.numpy(), shape[0])
+        rows = (matrix / np.sqrt(noise)[:, None])[known.ravel()].reshape(-1, *shape)
+        return Dense(amplitude, (dctn(rows, axes=(1, 2, 3), norm="ortho") * amplitude).reshape(len(rows), -1))
+
+    def pixels(self, coordinates: np.ndarray) -> np.ndarray:
+        """``S`` times columns."""
+        movies = (coordinates.T.reshape(-1, *self.amplitude.shape) * self.amplitude).astype(float)
+        return idctn(movies, axes=(1, 2, 3), norm="ortho").reshape(len(movies), -1).T
+
+    def whitened(self, pixels: np.ndarray) -> np.ndarray:
+        """``S^T`` times columns."""
+        movies = dctn(pixels.T.reshape(-1, *self.amplitude.shape), axes=(1, 2, 3), norm="ortho") * self.amplitude
+        return movies.reshape(len(movies), -1).T
+
+    def variance_left(self, weight: float) -> np.ndarray:
+        """Posterior variance of every pixel where the data weigh so much (Woodbury)."""
+        bases = [dct(np.eye(size), axis=0, norm="ortho") ** 2 for size in self.amplitude.shape]
+        prior = np.einsum("abc,at,bh,cw->thw", self.amplitude**2, *bases, optimize=True).ravel()
+        gain = np.eye(len(self.rates)) + weight * self.rates @ self.rates.T
+        projected = self.pixels(self.rates.T).T
+        return prior - weight * (projected * np.linalg.solve(gain, projected)).sum(0)
+
+
+def position(world: LinearWorld) -> torch.Tensor:
+    """The most probable movie in whitened coordinates, in closed form."""
+    dense = Dense.of(world)
+    matrix, offset = world.design()
+    mean = np.full(matrix.shape[1], world.prior.statistics.mean)
+    known = np.zeros((world.observation.frames, world.encoder.neurons), bool)
+    known[world.encoder.memory - 1 :] = world.observation.heard.numpy()
+    noise = np.sqrt(np.tile(world.likelihood.variance.numpy(), world.observation.frames))
+    residual = ((world.observation.response.numpy().ravel() - matrix @ mean - offset) / noise)[known.ravel()]
+    found = dense.rates.T @ np.linalg.solve(np.eye(len(dense.rates)) + dense.rates @ dense.rates.T, residual)
+    return torch.from_numpy(found).reshape(world.observation.frames, *world.observation.frame_size)
+
+
+def around(world: LinearWorld, z: torch.Tensor) -> Linearised:
+    return Linearised(world.encoder, world.likelihood, world.prior, world.observation, z)
+
+
+def problem(world: LinearWorld) -> Problem:
+    return Problem(world.encoder, world.likelihood, world.prior, world.observation)
+
+
+def small() -> LinearWorld:
+    return LinearWorld.make(Seed(4), neurons=8)
+
+
+def large() -> LinearWorld:
+    """12x16 px, 60 frames, five neurons."""
+    return LinearWorld.make(Seed(6), frames=60, size=(12, 16), neurons=5)
