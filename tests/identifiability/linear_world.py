@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.fft import dct, dctn, idctn
 from tests.worlds import LinearWorld
 
+from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.inversion.likelihoods import Gaussian
 from cinecortex.inversion.linearised import Linearised
+from cinecortex.inversion.priors import Spectral
 from cinecortex.inversion.problem import Problem
 from cinecortex.seeds import Seed
 
@@ -72,10 +75,36 @@ def problem(world: LinearWorld) -> Problem:
     return Problem(world.encoder, world.likelihood, world.prior, world.observation)
 
 
+def local(seed: Seed, *, frames: int, size: tuple[int, int], neurons: int, noise: float = 0.05) -> LinearWorld:
+    """A world of smooth movies, whose neurons see a blob each in one half of the screen, with little noise."""
+    world = LinearWorld.make(seed, frames=frames, size=size, neurons=neurons)
+    fall = (1 + np.arange(15.0)) ** -2
+    prior = Spectral.of(replace(world.prior.statistics, power=torch.from_numpy(5 * np.outer(fall, fall))))
+    z = (seed / "truth").numpy().standard_normal((frames, *size))
+    truth = prior.movie(torch.from_numpy(z))
+    random = (seed / "blobs").numpy()
+    rows, columns = np.indices(size)
+    centres = random.uniform((0, 0), (size[0], size[1] / 2), (neurons, 2))
+    far = (rows - centres[:, 0, None, None]) ** 2 + (columns - centres[:, 1, None, None]) ** 2
+    blobs = np.exp(-far / 2)[:, None] * np.array([0.5, 1.0, 0.4])[:, None, None]
+    encoder = LinearNonlinear(torch.from_numpy(blobs), torch.zeros(neurons).double(), nonlinearity="identity")
+    scatter = noise * torch.from_numpy(random.standard_normal((frames, neurons)))
+    rates = encoder(truth[None], torch.zeros(1, frames, 0, dtype=torch.float64))[0].detach()
+    return replace(
+        world,
+        encoder=encoder,
+        prior=prior,
+        truth=truth,
+        likelihood=Gaussian(torch.full((neurons,), noise**2, dtype=torch.float64)),
+        observation=replace(world.observation, response=rates + scatter),
+    )
+
+
 def small() -> LinearWorld:
-    return LinearWorld.make(Seed(4), neurons=8)
+    """8x8 px, 12 frames."""
+    return local(Seed(4), frames=12, size=(8, 8), neurons=12)
 
 
 def large() -> LinearWorld:
-    """12x16 px, 60 frames, five neurons."""
-    return LinearWorld.make(Seed(6), frames=60, size=(12, 16), neurons=5)
+    """12x16 px, 60 frames."""
+    return local(Seed(6), frames=60, size=(12, 16), neurons=8)

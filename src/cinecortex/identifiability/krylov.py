@@ -14,8 +14,6 @@ from cinecortex.inversion.linearised import Vectors
 Operator = Callable[[Vectors], Vectors]
 """A symmetric, positive semidefinite operator applied to each of some vectors."""
 
-ROUNDING = 1e-6
-"""What is left of a vector, relative to its length, when all that is known of it has been taken away."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +72,7 @@ def space(operator: Operator, start: Vectors, *, steps: int) -> Space:
             for known in basis:
                 moved = moved - torch.from_numpy(_dot(moved, known)).to(moved)[:, None, None, None] * known
         link = np.sqrt(_dot(moved, moved))
-        alive &= link > ROUNDING * np.abs(matrix).max((1, 2)).clip(min=1e-30)
+        alive &= link > _rounding(start) * np.abs(matrix).max((1, 2)).clip(min=1e-30)
         if not alive.any():
             break
         link = np.where(alive, link, 0.0)
@@ -131,7 +129,7 @@ def leading(operator: Operator, start: Vectors, *, count: int, steps: int, toler
         rest = image
         for _ in range(2):
             rest = rest - basis @ (basis.T @ rest)
-        kept = rest.norm(dim=0) > ROUNDING * float(values[-1])
+        kept = rest.norm(dim=0) > _rounding(start) * float(values[-1])
         if not bool(kept.any()) or basis.shape[1] + int(kept.sum()) > len(basis):
             break
         block = torch.linalg.qr(rest[:, kept]).Q
@@ -142,3 +140,8 @@ def leading(operator: Operator, start: Vectors, *, count: int, steps: int, toler
 def _dot(one: Vectors, other: Vectors) -> Float[np.ndarray, " draw"]:
     found: np.ndarray = (one * other).flatten(1).sum(1, dtype=torch.float64).cpu().numpy()
     return found
+
+
+def _rounding(like: torch.Tensor) -> float:
+    """What is left of a vector, relative to the operator's size, when all that is known of it has been taken away."""
+    return 100 * torch.finfo(like.dtype).eps

@@ -21,7 +21,7 @@ from cinecortex.tensors import Mask, Movie
 HEAVIEST = 1e9
 """Weight of the data at which nothing that they see is left."""
 
-FIRST = 30.0
+FIRST = 300.0
 """Weight of the first descent with the encoder itself; a small Krylov space asks for more than it takes."""
 
 
@@ -98,7 +98,7 @@ class Search:
     inverse_hessian: Tensor | float = 1.0
     bounded: bool = True
     steps: int = 30
-    evaluations: int = 40
+    evaluations: int = 20
     rounds: int = 4
     ascents: int = 1
 
