@@ -33,7 +33,9 @@ class Dense:
         known[world.encoder.memory - 1 :] = world.observation.heard.numpy()
         noise = np.tile(world.likelihood.variance.numpy(), shape[0])
         rows = (matrix / np.sqrt(noise)[:, None])[known.ravel()].reshape(-1, *shape)
-        return Dense(amplitude, (dctn(rows, axes=(1, 2, 3), norm="ortho") * amplitude).reshape(len(rows), -1))
+        return Dense(
+            amplitude, (dctn(rows, axes=(1, 2, 3), norm="ortho") * amplitude).reshape(len(rows), amplitude.size)
+        )
 
     def pixels(self, coordinates: np.ndarray) -> np.ndarray:
         """``S`` times columns."""

@@ -40,7 +40,8 @@ def test_directions_are_the_eigenvectors_of_the_dense_matrices():
     np.testing.assert_allclose(np.linalg.norm(columns(unseen.whitened), axis=0), 1, rtol=1e-9)
     seen = np.einsum("ik,ij,jk->k", columns(unseen.whitened), fisher, columns(unseen.whitened))
     np.testing.assert_allclose(np.square(unseen.discriminability), seen, rtol=1e-6)
-    assert max(best.residuals) < 1e-5 and max(unseen.residuals) < 1e-4
+    assert max(best.residuals) < 1e-5
+    assert max(unseen.residuals) < 1e-4
     assert min(best.share) > max(unseen.share)
 
 

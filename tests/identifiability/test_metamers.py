@@ -47,7 +47,7 @@ def energies(world: LinearWorld, z: torch.Tensor) -> list[tuple[float, int]]:
     return [(float(square[label == each].sum()), int((label == each).sum())) for each in np.unique(label)]
 
 
-@pytest.mark.parametrize(("make", "steps"), [(small, 200), (large, 300)])
+@pytest.mark.parametrize(("make", "steps"), [(small, 150), (large, 200)])
 def test_the_nearest_unseen_movie_is_that_of_the_closed_form(make, steps):
     world = make()
     dense = Dense.of(world)
@@ -58,7 +58,8 @@ def test_the_nearest_unseen_movie_is_that_of_the_closed_form(make, steps):
     along = (vectors.T @ (dense.rates @ w)) / np.sqrt(values.clip(1e-12))
     seen = lambda m: float((values * (along / (1 + m * values)) ** 2).sum())  # noqa: E731
     exact = brentq(lambda m: seen(m) - LIMIT**2, 0, 1e9)
-    closed = w - dense.rates.T @ (vectors @ (exact * along * np.sqrt(values.clip(1e-12)) / (1 + exact * values) / values.clip(1e-12)))
+    taken = exact * (vectors.T @ (dense.rates @ w)) / (1 + exact * values)
+    closed = w - dense.rates.T @ (vectors @ taken)
     assert np.linalg.norm(dense.rates @ change.numpy().ravel()) == pytest.approx(LIMIT, rel=1e-3)
     assert np.linalg.norm(change.numpy().ravel() - w) == pytest.approx(np.linalg.norm(closed - w), rel=0.01)
     assert np.linalg.norm(change.numpy().ravel() - closed) < 0.01 * np.linalg.norm(w)
@@ -89,7 +90,7 @@ def test_metamers_hold_their_limits_and_differ_from_each_other():
             assert energy <= max(chi2.ppf(0.975, count), before) * (1 + 1e-6)
         pixels = dense.pixels(change[:, None]).ravel()
         assert one.distance == pytest.approx(np.sqrt((pixels**2).mean()), rel=1e-4)
-        likelihood = lambda z: float(looked.problem.log_likelihood(world.prior.movie(z)))  # noqa: E731
+        likelihood = lambda z: float(looked.problem.log_likelihood(world.prior.movie(z)).detach())  # noqa: E731
         assert one.log_likelihood == pytest.approx(likelihood(one.position) - likelihood(looked.position), abs=1e-6)
         assert one.log_likelihood >= -Limits().loss_nats - 1e-6
         assert one.energy == pytest.approx(float((one.position**2).mean()))
@@ -141,7 +142,7 @@ def test_under_a_clear_view_of_everything_the_only_metamer_is_the_reconstruction
 
 
 def rectified() -> tuple[LinearWorld, Problem, torch.Tensor]:
-    """Neurons whose drive is far below threshold at the reconstruction: there a change hardly shows, farther off it does."""
+    """Neurons far below threshold at the reconstruction: there a change hardly shows, farther off it does."""
     world = small()
     filters = 40 * world.encoder.filters.detach()
     encoder = LinearNonlinear(filters, torch.full((12,), -4.0, dtype=torch.float64), nonlinearity="softplus")
@@ -190,13 +191,19 @@ def test_the_inverter_answers_with_a_metamer_and_the_bound():
     assert inverter.name == "metamer"
     answer, again = (inverter(world.observation, Seed(2)) for _ in range(2))
     assert torch.equal(answer.movie, again.movie)
-    assert answer.lower is not None and answer.upper is not None and answer.mask is not None
-    assert float(answer.movie.min()) >= 0 and float(answer.movie.max()) <= 1
+    assert answer.mask is not None
+    assert float(answer.movie.min()) >= 0
+    assert float(answer.movie.max()) <= 1
     assert bool((answer.lower <= answer.upper).all())
-    mean, _ = world.posterior()
-    inside = (torch.from_numpy(mean) >= answer.lower - 1e-3) & (torch.from_numpy(mean) <= answer.upper + 1e-3)
-    assert float(inside.double().mean()) > 0.99
-    assert "nats" in answer.ended and "of the way" in answer.ended
+    middle = inverter.map(world.observation, Seed(2) / "map").movie
+    torch.testing.assert_close((answer.lower + answer.upper) / 2, middle)
+    dense = Dense.of(world)
+    c, d2 = 1.959964**2, LIMIT**2
+    expected = np.sqrt(np.minimum(c * dense.variance_left(0.0), (c + 2 * d2) * dense.variance_left(2.0)))
+    # Four draws know a standard deviation to a third, and the pixels of this world share most of it.
+    assert expected.mean() / 2.5 < float((answer.upper - answer.lower).mean()) / 2 < 2 * expected.mean()
+    assert "nats" in answer.ended
+    assert "of the way" in answer.ended
     silent = inverter(replace(world.observation, heard=torch.zeros(12, dtype=torch.bool)), Seed(2))
     assert float((silent.upper - silent.lower).mean()) > float((answer.upper - answer.lower).mean())
 

@@ -114,7 +114,8 @@ def test_what_holds_for_metamers_is_what_the_neurons_said(method, metamer, check
     finding = judged(method, metamer, shown, check)
     assert (finding.verdict, finding.n, finding.unit) == (verdict, 8, "clip")
     assert finding.interval[0] <= finding.value <= finding.interval[1]
-    assert finding.p is not None and finding.null is not None
+    assert finding.p is not None
+    assert finding.null is not None
     json.dumps(finding.to_json(), allow_nan=False)
 
 

@@ -55,7 +55,7 @@ def largest_change(
     weights: Sequence[float] = WEIGHTS,
     draws: int = 8,
     preconditioner: Float[Tensor, "time height width"] | float = 1.0,
-    iterations: int = 20,
+    iterations: int = 100,
     tolerance: float = 3e-3,
     seed: Seed,
 ) -> Bound:
@@ -79,7 +79,7 @@ def largest_change(
         weights: Those that are tried beside 0; each costs ``draws`` linear solves.
         draws: Made-up inferences for each weight, an even number.
         preconditioner: Diagonal estimate of the inverse of ``I + F``.
-        iterations: Most steps of conjugate gradients.
+        iterations: Most steps of conjugate gradients. Too few make the bound too tight; see `Bound.residual`.
         tolerance: Residual at which a solve is good enough.
         seed: For the draws.
 

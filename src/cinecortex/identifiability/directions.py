@@ -91,9 +91,7 @@ def left_open(
         return found.vectors
 
     start = around.pixels(_random(count + 4, like, seed))
-    found = leading(
-        lambda pixels: around.pixels(solved(pixels)), start, count=count, steps=steps, tolerance=tolerance
-    )
+    found = leading(lambda pixels: around.pixels(solved(pixels)), start, count=count, steps=steps, tolerance=tolerance)
     white = solved(found.vectors)
     return _directions(around, white, found.values, found.residuals, around.applied - before)
 

@@ -15,7 +15,6 @@ Operator = Callable[[Vectors], Vectors]
 """A symmetric, positive semidefinite operator applied to each of some vectors."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class Space:
     """Krylov spaces of one operator, one from each start; in them the operator is a small tridiagonal matrix.
@@ -62,15 +61,16 @@ def space(operator: Operator, start: Vectors, *, steps: int) -> Space:
     steps = min(steps, start[0].numel())
     length = start.flatten(1).double().norm(dim=1)
     current = start / length.clamp_min(1e-30).to(start)[:, None, None, None]
-    basis, matrix, alive = [current], np.zeros((len(start), steps, steps)), np.ones(len(start), bool)
+    basis = start.new_zeros(steps, *start.shape)
+    basis[0] = current
+    matrix, alive, taken = np.zeros((len(start), steps, steps)), np.ones(len(start), bool), 1
     for step in range(steps):
         moved = operator(basis[step])
         matrix[:, step, step] = _dot(moved, basis[step])
         if step + 1 == steps:
             break
         for _ in range(2):
-            for known in basis:
-                moved = moved - torch.from_numpy(_dot(moved, known)).to(moved)[:, None, None, None] * known
+            moved = moved - _within(basis[: step + 1], moved)
         link = np.sqrt(_dot(moved, moved))
         alive &= link > _rounding(start) * np.abs(matrix).max((1, 2)).clip(min=1e-30)
         if not alive.any():
@@ -78,9 +78,16 @@ def space(operator: Operator, start: Vectors, *, steps: int) -> Space:
         link = np.where(alive, link, 0.0)
         matrix[:, step, step + 1] = matrix[:, step + 1, step] = link
         inverse = np.where(alive, 1 / np.where(alive, link, 1.0), 0.0)
-        basis.append(moved * torch.from_numpy(inverse).to(moved)[:, None, None, None])
-    taken = len(basis)
-    return Space(torch.stack(basis), matrix[:, :taken, :taken], length.cpu().numpy())
+        basis[step + 1] = moved * torch.from_numpy(inverse).to(moved)[:, None, None, None]
+        taken += 1
+    return Space(basis[:taken], matrix[:, :taken, :taken], length.cpu().numpy())
+
+
+def _within(basis: Float[torch.Tensor, "step draw time height width"], moved: Vectors) -> Vectors:
+    """The part of each vector that lies in the span of its own basis."""
+    known = basis.flatten(2).transpose(0, 1)
+    along = torch.bmm(known, moved.flatten(1)[:, :, None])
+    return torch.bmm(along.transpose(1, 2), known).reshape(moved.shape)
 
 
 @dataclass(frozen=True, eq=False)

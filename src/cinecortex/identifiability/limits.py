@@ -38,8 +38,11 @@ class Limits:
 
     @property
     def discriminability(self) -> float:
-        """The d' of that observer: the log-likelihood ratio is normal with means ``d'^2 / 2`` to either side of 0 and
-        variance ``d'^2``, so that he is right in ``Phi(d' / 2)`` of cases (Green & Swets 1966)."""
+        """The d' of that observer.
+
+        The log-likelihood ratio is normal with means ``d'^2 / 2`` to either side of 0 and variance ``d'^2``, so that he
+        is right in ``Phi(d' / 2)`` of cases (Green & Swets 1966, Signal Detection Theory and Psychophysics).
+        """
         return 2 * NormalDist().inv_cdf(self.right)
 
     @property
@@ -78,13 +81,13 @@ def energy_by_band(z: Tensor, bands: Int[Tensor, "time height width"]) -> Float[
     return sums.index_add_(0, bands.flatten(), z.flatten().double() ** 2)
 
 
-def largest_step(z: Tensor, change: Tensor, most: Float[Tensor, " band"], bands: Int[Tensor, "time height width"]) -> float:
+def largest_step(
+    z: Tensor, change: Tensor, most: Float[Tensor, " band"], bands: Int[Tensor, "time height width"]
+) -> float:
     """How far along ``change``, at most all of it, every band stays within its energy; one that is above may stay."""
     own = energy_by_band(z, bands)
     room = (torch.maximum(most.to(own), own) - own).tolist()
     square, sums = energy_by_band(change, bands).tolist(), torch.zeros_like(own)
     cross = sums.index_add_(0, bands.flatten(), (z * change).flatten().double()).tolist()
-    steps = [
-        (-b + math.sqrt(b * b + a * c)) / a for a, b, c in zip(square, cross, room, strict=True) if a > 0
-    ]
+    steps = [(-b + math.sqrt(b * b + a * c)) / a for a, b, c in zip(square, cross, room, strict=True) if a > 0]
     return min([1.0, *steps])

@@ -21,6 +21,10 @@ from cinecortex.tensors import Mask, Movie
 HEAVIEST = 1e9
 """Weight of the data at which nothing that they see is left."""
 
+WALL, SLACK, AIM = 10.0, 0.01, 0.7
+"""How steep the wall is around the energy that a band may have, what of it is left to the line back, and how much of
+the log-likelihood that may be lost a descent aims to lose at most: as it ends early it loses a little more."""
+
 FIRST = 300.0
 """Weight of the first descent with the encoder itself; a small Krylov space asks for more than it takes."""
 
@@ -68,13 +72,13 @@ class Search:
     The search starts at a draw of the prior, added to the reconstruction. The nearest movie that is not seen is a
     trust-region problem: ``min |v - w|^2`` subject to ``v^T F v <= d^2`` has ``v = (I + m F)^-1 w``, with the one ``m``
     at which the limit is met (Moré & Sorensen 1983, SIAM J Sci Stat Comput 4:553). One Krylov space holds the answers
-    for all ``m``. To make it more different, ``w`` is then replaced, ``ascents`` times, by the movie in which every band
+    for all ``m``. To make it more different, ``w`` is then replaced, ``ascents`` times, by the movie in which each band
     has all the energy it may have in the direction that makes the pixels differ most, ``M v`` with ``M = S^T mask S``
     (the squared distance is convex, and this is where its tangent is largest: Hunter & Lange 2004, Am Stat 58:30).
 
     Rates are not linear, and far from the reconstruction the linear answer is seen. So the same problem is solved with
-    the encoder itself by descent in ``|z' - (z + v)|^2 / 2 + m d'^2 / 2``, ``m`` rising until the limit holds, and what
-    is left is settled on the straight line back to the reconstruction.
+    the encoder itself by descent in ``|z' - (z + w)|^2 / 2 + m d'^2 / 2``, with soft walls around (a) and (c), ``m``
+    rising until the limits hold. What is left is settled on the straight line back to the reconstruction.
 
     Attributes:
         problem: The observation, with encoder, likelihood and prior.
@@ -162,34 +166,54 @@ class Search:
             return movie, self._rate(movie), float(self.problem.log_likelihood(movie))
 
     def discriminability(self, movie: Movie) -> float:
-        """d' between a movie and the reconstruction, by the encoder's rates."""
+        """How far a movie can be told from the reconstruction, d', by the encoder's rates."""
         with torch.no_grad():
             changed = (self._rate(movie) - self._reference[1])[None]
             return float((changed * self.around.curvature(changed)).sum().clamp_min(0).sqrt())
 
     def _energy(self, target: Whitened, weight: float) -> Callable[[Whitened], tuple[float, Tensor]]:
-        reference, curvature = self._reference[1], self.around.curvature
+        """What is minimised: the distance from the target, d', and soft walls around the other limits."""
+        (_, reference, likelihood), curvature = self._reference, self.around.curvature
+        allowed = likelihood - AIM * self.limits.loss_nats
+        observation, settled = self.problem.observation, self.around.settled
+        response = observation.response.to(reference)[settled]
+        heard = observation.heard.to(reference.device)
 
         def energy(z: Whitened) -> tuple[float, Tensor]:
             z = z.detach().requires_grad_()
-            changed = (self._rate(self._shown(z)) - reference)[None]
-            pull = curvature(changed.detach())
+            rate = self._rate(self._shown(z))
+            changed = (rate - reference)[None]
             # Half the quadratic form, in a shape whose derivative needs none of the curvature's.
-            value = 0.5 * float((changed.detach() * pull).sum())
-            (gradient,) = torch.autograd.grad((changed * pull).sum() * weight, z)
+            pull = curvature(changed.detach())
+            value = (changed * pull).sum() - 0.5 * (changed.detach() * pull).sum()
+            short = torch.relu(allowed - self.problem.likelihood.log_prob(response, rate, heard))
+            seen = weight * (value + 0.5 * short**2)
+            (gradient,) = torch.autograd.grad(seen, z)
             away = z.detach() - target
-            return 0.5 * float((away**2).sum()) + weight * value, gradient + away
+            price, slope = self._price(z.detach())
+            return 0.5 * float((away**2).sum()) + float(seen.detach()) + price, gradient + away + slope
 
         return energy
+
+    def _overfull(self, z: Whitened) -> float:
+        """By how much, relatively, the fullest band holds more energy than it may."""
+        energy = energy_by_band(z, self._bands)
+        return float(((energy - self._most) / self._most.clamp_min(1e-30)).max())
+
+    def _price(self, z: Whitened) -> tuple[float, Whitened]:
+        """What bands cost that hold more energy than they may, and its gradient; a soft wall."""
+        excess = ((energy_by_band(z, self._bands) - self._most) / self._most.clamp_min(1e-30)).clamp_min(0)
+        price = 0.5 * WALL * (self._most * excess**2).sum()
+        return float(price), (2 * WALL * excess).to(z)[self._bands] * z
 
     def _one(self, seed: Seed) -> Found:
         target, change, weight = self.linear(seed)
         z, limit = self.position, self.limits.discriminability
         fisher = 1 / torch.as_tensor(self.inverse_hessian).to(z) - 1
-        at, spent, weight = z + change, 0, min(weight, FIRST)
+        at, spent, weight = z + change, 0, min(max(weight, 1.0), FIRST)
         seen = self.discriminability(self._shown(at))
         for _ in range(self.rounds):
-            if seen <= limit:
+            if seen <= limit and self._overfull(at) <= SLACK and self._lost(self._shown(at)) <= self.limits.loss_nats:
                 break
             found = minimise(
                 self._energy(z + target, weight),
@@ -200,13 +224,15 @@ class Search:
             )
             at, spent = found.position, spent + found.evaluations
             seen = self.discriminability(self._shown(at))
+            if seen <= limit:
+                break
             # Where many directions are seen d' falls with the root of the weight or faster.
             weight *= min(max((seen / limit) ** 2, 2.0), 30.0)
         return self._settled(at - z, spent, seen)
 
     def _settled(self, change: Whitened, spent: int, seen: float) -> Found:
         """The farthest admissible movie on the line to what was found, by halving."""
-        z, change = self.position, self._held(change)
+        z = self.position
         full = largest_step(z, change, self._most, self._bands)
         reach, step = (full, 0.0) if self._admissible(full * change) else (0.0, full / 2)
         for _ in range(14):
@@ -222,15 +248,16 @@ class Search:
         movie = self._shown(self.position + change)
         if self.discriminability(movie) > self.limits.discriminability:
             return False
+        return self._lost(movie) <= self.limits.loss_nats
+
+    def _lost(self, movie: Movie) -> float:
+        """How much less likely the recorded responses are than under the reconstruction, in nats."""
         with torch.no_grad():
-            lost = self._reference[2] - float(self.problem.log_likelihood(movie))
-        return lost <= self.limits.loss_nats
+            return self._reference[2] - float(self.problem.log_likelihood(movie))
 
     def _measured(self, change: Whitened, reach: float, ended: str) -> Found:
         z, prior = self.position + change, self.problem.prior
-        movie, (reference, _, likelihood) = self._shown(z), self._reference
-        with torch.no_grad():
-            gained = float(self.problem.log_likelihood(movie)) - likelihood
+        movie, reference = self._shown(z), self._reference[0]
         seen = float((change * self.around.information(change[None])[0]).sum().clamp_min(0).sqrt())
         draws = [prior.draw(len(z), self.problem.observation.frame_size, Seed(0) / "unrelated" / n) for n in range(2)]
         return Found(
@@ -240,7 +267,7 @@ class Search:
             prior_distance=self._distance((draws[0] - draws[1]).to(movie)),
             discriminability=self.discriminability(movie),
             linear_discriminability=seen,
-            log_likelihood=gained,
+            log_likelihood=-self._lost(movie),
             energy=float(z.double().square().mean()),
             reach=reach,
             ended=ended,

@@ -62,7 +62,9 @@ class Metamers:
     """
 
     id: ClassVar[str] = "identifiability.metamers"
-    claim: ClassVar[str] = "Movies that these neurons cannot tell from the reconstruction still look like what was shown."
+    claim: ClassVar[str] = (
+        "Movies that these neurons cannot tell from the reconstruction still look like what was shown."
+    )
 
     encoder: Encoder
     seed: Seed
@@ -75,9 +77,9 @@ class Metamers:
     def rule(self) -> str:
         """The rule in words."""
         return (
-            "Movie correlation of a metamer with the movie shown, and with the reconstruction, each minus its mean with "
-            f"those of the other clips, the weaker of the two, on {self.clips} clips: {rule(self.threshold)}. A metamer "
-            f"counts where it predicts the responses at least {ENOUGH:g} times as well as the movie shown."
+            "Movie correlation of a metamer with the movie shown, and with the reconstruction, each minus its mean "
+            f"with those of the other clips, the weaker of the two, on {self.clips} clips: {rule(self.threshold)}. "
+            f"A metamer counts where it predicts the responses at least {ENOUGH:g} times as well as the movie shown."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
@@ -169,8 +171,8 @@ class Metamers:
         if inside is not None:
             beyond = "" if outside is None else f" (outside the mask {outside:.0f})"
             yield (
-                f"Half of the pixels inside the mask could have been {inside:.0f} gray levels or more brighter or darker"
-                f"{beyond}, and the neurons would have said the same."
+                f"Half of the pixels inside the mask could have been {inside:.0f} gray levels or more brighter or "
+                f"darker{beyond}, and the neurons would have said the same."
             )
         alike = [self._alike(a, b) for a, b in zip(metamers, judged, strict=True)]
         if alike:
