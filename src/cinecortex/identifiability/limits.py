@@ -90,4 +90,4 @@ def largest_step(
     square, sums = energy_by_band(change, bands).tolist(), torch.zeros_like(own)
     cross = sums.index_add_(0, bands.flatten(), (z * change).flatten().double()).tolist()
     steps = [(-b + math.sqrt(b * b + a * c)) / a for a, b, c in zip(square, cross, room, strict=True) if a > 0]
-    return min([1.0, *steps])
+    return float(min([1.0, *steps]))
