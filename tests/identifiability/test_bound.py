@@ -30,7 +30,7 @@ def test_the_bound_is_the_closed_form_within_its_error(make, draws):
     dense, z = Dense.of(world), position(world)
     exact, prior = dense.variance_left(2.0), dense.variance_left(0.0)
     own = weighed(around(world, z), 2.0)
-    left, residual = _left_open(
+    left, _, residual = _left_open(
         own, torch.from_numpy(prior).reshape(z.shape), draws, torch.ones_like(z), 200, 1e-4, Seed(3)
     )
     assert residual <= 1e-4
@@ -49,8 +49,11 @@ def test_the_bound_is_the_closed_form_within_its_error(make, draws):
     expected = np.sqrt(np.minimum(C * prior, (C + 2 * D2) * exact))
     measured, error = few.largest.numpy().ravel(), few.error.numpy().ravel()
     assert (exact * (C + 2 * D2) < 0.9 * C * prior).mean() > 0.05
-    # The stated error is that of eight draws and itself known to a quarter.
-    assert (abs(measured - expected) <= 4 * error + 1e-9).mean() > 0.9
+    # The stated error is that of eight draws, and itself known to a quarter. Where a smaller weight is nearly as good
+    # it may be taken, and the bound is a little too high, but not too low.
+    assert (measured < expected - 4 * error - 1e-9).mean() < 0.05
+    assert (measured > 1.1 * expected + 4 * error).mean() < 0.1
+    assert float(few.error.max()) < float(few.prior_alone.max())
     np.testing.assert_allclose(few.prior_alone.numpy().ravel(), np.sqrt(C * prior), rtol=1e-4)
 
 

@@ -22,6 +22,12 @@ WEIGHTS = (0.5, 2.0, 8.0, 32.0)
 """Weights of the data that are tried beside 0. The bound is flat around the best one: with a factor of 4 between two
 of them it comes out a few per cent too high at most, never too low."""
 
+HALVES = (slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))
+"""What is chosen by one half of the draws is taken from the other half."""
+
+LEAST = 0.1
+"""Least variance, as a part of what the errors of the draws themselves have."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bound:
@@ -95,21 +101,25 @@ def largest_change(
     squared_limit, ordinary = limits.discriminability**2, limits.ordinary
     prior = around.prior.pixel_variance(like)
     squares, residual, applied = [(ordinary * prior).expand(draws, *prior.shape)], 0.0, 0
+    floors = [ordinary * prior]
     for weight in weights:
         own = weighed(around, weight)
         known = 1 / (1 + weight * (1 / torch.as_tensor(preconditioner).to(like) - 1))
-        left, missed = _left_open(own, prior, draws, known, iterations, tolerance, seed)
+        left, floor, missed = _left_open(own, prior, draws, known, iterations, tolerance, seed)
         squares.append((ordinary + weight * squared_limit) * left)
+        floors.append((ordinary + weight * squared_limit) * floor)
         residual, applied = max(residual, missed), applied + own.applied
-    stacked = torch.stack(squares)
+    stacked, least = torch.stack(squares), torch.stack(floors).amin(0)
     # The least of several noisy numbers is too low: which is least is decided on the other half of the draws, over all
     # frames of a pixel together.
     each = torch.empty_like(stacked[0])
-    for chosen, taken in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+    for chosen, taken in HALVES:
         best = stacked[:, chosen].mean((1, 2)).argmin(0)
         each[taken] = stacked[:, taken].gather(0, best.expand(1, draws // 2, *prior.shape))[0]
-    largest = torch.minimum(each.mean(0).clamp_min(0), ordinary * prior).sqrt()
-    error = each.std(0) / math.sqrt(draws) / (2 * largest).clamp_min(1e-12)
+    square = torch.minimum(torch.maximum(each.mean(0), least), ordinary * prior)
+    largest, scatter = square.sqrt(), each.std(0) / math.sqrt(draws)
+    # The error of a root; where it is larger than the root itself, the root of the error.
+    error = torch.minimum(scatter / (2 * largest).clamp_min(1e-12), scatter.sqrt())
     return Bound(largest, error, (ordinary * prior).sqrt(), residual, applied)
 
 
@@ -130,8 +140,8 @@ def weighed(around: Linearised, weight: float) -> Linearised:
 
 def _left_open(
     around: Linearised, prior: Movie, draws: int, preconditioner: Tensor, iterations: int, tolerance: float, seed: Seed
-) -> tuple[Float[Tensor, "draw time height width"], float]:
-    """The posterior variance of every pixel, an estimate without bias from each draw; and the solves' residual.
+) -> tuple[Float[Tensor, "draw time height width"], Movie, float]:
+    """The posterior variance of every pixel, an estimate without bias from each draw; its least; the solves' residual.
 
     A truth ``z`` is drawn from the prior, and with it what noisy data would say of it. The error ``e`` of the answer
     has the posterior's covariance, the answer ``m = z - e`` what is missing from it to the prior's. ``e^2`` and
@@ -145,9 +155,10 @@ def _left_open(
     error = around.pixels(solved.vectors).square()
     told = around.pixels(truth - solved.vectors).square()
     left = torch.empty_like(error)
-    for chosen, taken in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+    for chosen, taken in HALVES:
         known, unknown = told[chosen].mean((0, 1)), error[chosen].mean((0, 1))
         share = known / (known + unknown).clamp_min(1e-30)
         weight = share**2 / (share**2 + (1 - share) ** 2)
         left[taken] = weight * error[taken] + (1 - weight) * (prior - told[taken])
-    return left, solved.residual
+    # What has no bias may fall below 0 by noise; squares of errors do not.
+    return left, LEAST * error.mean(0), solved.residual
