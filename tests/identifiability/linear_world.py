@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,13 +48,14 @@ class Dense:
         movies = dctn(pixels.T.reshape(-1, *self.amplitude.shape), axes=(1, 2, 3), norm="ortho") * self.amplitude
         return movies.reshape(len(movies), -1).T
 
-    def variance_left(self, weight: float) -> np.ndarray:
-        """Posterior variance of every pixel where the data weigh so much (Woodbury)."""
+    def variances_left(self, weights: Sequence[float]) -> np.ndarray:
+        """Posterior variance of every pixel where the data weigh so much, ``weight pixel`` (Woodbury)."""
         bases = [dct(np.eye(size), axis=0, norm="ortho") ** 2 for size in self.amplitude.shape]
         prior = np.einsum("abc,at,bh,cw->thw", self.amplitude**2, *bases, optimize=True).ravel()
-        gain = np.eye(len(self.rates)) + weight * self.rates @ self.rates.T
-        projected = self.pixels(self.rates.T).T
-        return prior - weight * (projected * np.linalg.solve(gain, projected)).sum(0)
+        values, vectors = np.linalg.eigh(self.rates @ self.rates.T)
+        taken = (vectors.T @ self.pixels(self.rates.T).T) ** 2
+        scaled = np.array(weights)[:, None]
+        return prior - (scaled / (1 + scaled * values.clip(0))) @ taken
 
 
 def position(world: LinearWorld) -> torch.Tensor:

@@ -10,7 +10,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from tests.identifiability.linear_world import Dense, around, large, position, small
 
 from cinecortex.identifiability.directions import left_open, seen_best
-from cinecortex.identifiability.krylov import leading, space
+from cinecortex.identifiability.lanczos import lanczos, leading
+from cinecortex.identifiability.metamers import damped
 from cinecortex.seeds import Seed
 
 
@@ -23,7 +24,7 @@ def test_directions_are_the_eigenvectors_of_the_dense_matrices():
     dense, z = Dense.of(world), position(world)
     fisher = dense.rates.T @ dense.rates
     values, vectors = np.linalg.eigh(fisher)
-    best = seen_best(around(world, z), 4, like=z, steps=30, tolerance=1e-6, seed=Seed(1))
+    best = seen_best(around(world, z), 4, steps=30, tolerance=1e-6, seed=Seed(1))
     np.testing.assert_allclose(best.values, values[::-1][:4], rtol=1e-6)
     assert np.degrees(subspace_angles(columns(best.whitened), vectors[:, -4:])).max() < 0.01
     np.testing.assert_allclose(best.discriminability, values[::-1][:4] ** 0.5, rtol=1e-6)
@@ -33,7 +34,7 @@ def test_directions_are_the_eigenvectors_of_the_dense_matrices():
     white = dense.whitened(np.eye(len(fisher)))
     covariance = dense.pixels(np.linalg.solve(np.eye(len(fisher)) + fisher, white))
     variances, patterns = np.linalg.eigh(covariance)
-    unseen = left_open(around(world, z), 4, like=z, steps=30, tolerance=1e-6, iterations=400, seed=Seed(1))
+    unseen = left_open(around(world, z), 4, steps=30, tolerance=1e-6, iterations=400, seed=Seed(1))
     np.testing.assert_allclose(unseen.values, variances[::-1][:4], rtol=1e-5)
     assert np.degrees(subspace_angles(columns(unseen.movies), patterns[:, -4:])).max() < 0.1
     # One standard deviation of the prior along each: its length in whitened coordinates is 1.
@@ -51,7 +52,7 @@ def test_directions_in_a_world_of_a_thousand_pixels_and_sixty_frames():
     # F has the nonzero eigenvalues of the small matrix G G^T, and eigenvectors G^T u.
     values, vectors = np.linalg.eigh(dense.rates @ dense.rates.T)
     exact = dense.rates.T @ vectors[:, -3:]
-    best = seen_best(around(world, z), 3, like=z, steps=40, tolerance=1e-4, seed=Seed(2))
+    best = seen_best(around(world, z), 3, steps=40, tolerance=1e-4, seed=Seed(2))
     np.testing.assert_allclose(best.values, values[::-1][:3], rtol=1e-5)
     assert np.degrees(subspace_angles(columns(best.whitened), exact)).max() < 1
 
@@ -63,7 +64,7 @@ def test_directions_in_a_world_of_a_thousand_pixels_and_sixty_frames():
 
     operator = LinearOperator((z.numel(), z.numel()), matvec=solved, dtype=np.float64)
     variances, patterns = eigsh(operator, 3, v0=np.ones(z.numel()))
-    unseen = left_open(around(world, z), 3, like=z, steps=12, tolerance=1e-3, iterations=200, seed=Seed(2))
+    unseen = left_open(around(world, z), 3, steps=12, tolerance=1e-3, iterations=200, seed=Seed(2))
     np.testing.assert_allclose(unseen.values, variances[::-1], rtol=1e-3)
     assert np.degrees(subspace_angles(columns(unseen.movies), patterns)).max() < 2
 
@@ -88,10 +89,12 @@ def test_a_krylov_space_filters_for_every_weight_and_knows_when_it_is_exhausted(
     dense, z = Dense.of(world), position(world)
     fisher = dense.rates.T @ dense.rates
     start = torch.from_numpy(np.random.default_rng(3).standard_normal((2, *z.shape)))
-    known = space(around(world, z).information, start, steps=z.numel())
+    known = lanczos(around(world, z).information, start, steps=z.numel())
     # The rates are 80 numbers: no space has more dimensions than that and its start's, but for what rounding adds.
     assert len(known.basis) < len(dense.rates) + 10
     for weight in (0.0, 0.3, 40.0):
         exact = np.linalg.solve(np.eye(len(fisher)) + weight * fisher, start.flatten(1).numpy().T)
-        np.testing.assert_allclose(known.filtered(weight).flatten(1).numpy().T, exact, atol=1e-5)
-        np.testing.assert_allclose(known.seen(weight), np.einsum("ik,ij,jk->k", exact, fisher, exact), rtol=1e-4)
+        found = known.applied(lambda values, weight=weight: damped(values, weight))
+        np.testing.assert_allclose(found.flatten(1).numpy().T, exact, atol=1e-5)
+        seen = known.quadratic(lambda values, weight=weight: values * damped(values, weight) ** 2)
+        np.testing.assert_allclose(seen, np.einsum("ik,ij,jk->k", exact, fisher, exact), rtol=1e-4)

@@ -13,6 +13,7 @@ from tests.identifiability.linear_world import Dense, around, large, position, p
 from tests.worlds import LinearWorld
 
 from cinecortex.encoders.linear_nonlinear import LinearNonlinear
+from cinecortex.identifiability.bound import WEIGHTS
 from cinecortex.identifiability.limits import Limits, bands_of, energy_by_band, largest_step
 from cinecortex.identifiability.metamer import Metamer
 from cinecortex.identifiability.metamers import Search
@@ -185,7 +186,7 @@ def test_rates_that_are_not_linear_are_asked_themselves():
 def test_the_inverter_answers_with_a_metamer_and_the_bound():
     world = small()
     inverter = Metamer(
-        encoder=world.encoder, likelihood=world.likelihood, prior=world.prior, steps=40, evaluations=400, draws=4
+        encoder=world.encoder, likelihood=world.likelihood, prior=world.prior, steps=40, evaluations=400, draws=8
     )
     assert isinstance(inverter, Inverter)
     assert inverter.name == "metamer"
@@ -199,7 +200,8 @@ def test_the_inverter_answers_with_a_metamer_and_the_bound():
     torch.testing.assert_close((answer.lower + answer.upper) / 2, middle)
     dense = Dense.of(world)
     c, d2 = 1.959964**2, LIMIT**2
-    expected = np.sqrt(np.minimum(c * dense.variance_left(0.0), (c + 2 * d2) * dense.variance_left(2.0)))
+    weights = np.array([0.0, *WEIGHTS])
+    expected = np.sqrt(((c + weights * d2)[:, None] * dense.variances_left(weights)).min(0))
     # Four draws know a standard deviation to a third, and the pixels of this world share most of it.
     assert expected.mean() / 2.5 < float((answer.upper - answer.lower).mean()) / 2 < 2 * expected.mean()
     assert "nats" in answer.ended

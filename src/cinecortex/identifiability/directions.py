@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cinecortex.identifiability.krylov import leading
+from cinecortex.identifiability.lanczos import leading
 from cinecortex.inversion.linearised import Linearised, Vectors
 from cinecortex.seeds import Seed
 
@@ -38,20 +38,19 @@ class Directions:
 
 
 def seen_best(
-    around: Linearised, count: int = 6, *, like: Tensor, steps: int = 12, tolerance: float = 1e-2, seed: Seed
+    around: Linearised, count: int = 6, *, steps: int = 12, tolerance: float = 1e-2, seed: Seed
 ) -> Directions:
     """Leading eigenvectors of the whitened Fisher information: where one prior standard deviation shows most.
 
     Args:
         around: The posterior, rates taken as linear around one movie.
         count: How many.
-        like: Whitened coordinates, for their shape and precision.
         steps: Most steps of the block Krylov method.
         tolerance: Residual that is small enough.
         seed: For the first block.
     """
     before = around.applied
-    start = _random(count + 4, like, seed)
+    start = _random(count + 4, around.position, seed)
     found = leading(around.information, start, count=count, steps=steps, tolerance=tolerance)
     return _directions(around, found.vectors, found.values, found.residuals, around.applied - before)
 
@@ -60,7 +59,6 @@ def left_open(
     around: Linearised,
     count: int = 6,
     *,
-    like: Tensor,
     steps: int = 8,
     tolerance: float = 1e-2,
     preconditioner: Float[Tensor, "time height width"] | float = 1.0,
@@ -76,7 +74,6 @@ def left_open(
     Args:
         around: The posterior, rates taken as linear around one movie.
         count: How many.
-        like: Whitened coordinates, for their shape and precision.
         steps: Most steps of the block Krylov method.
         tolerance: Residual that is small enough.
         preconditioner: Diagonal estimate of the inverse of ``I + F``.
@@ -90,7 +87,7 @@ def left_open(
         found = around.solve(white, preconditioner=preconditioner, iterations=iterations, tolerance=0.1 * tolerance)
         return found.vectors
 
-    start = around.pixels(_random(count + 4, like, seed))
+    start = around.pixels(_random(count + 4, around.position, seed))
     found = leading(lambda pixels: around.pixels(solved(pixels)), start, count=count, steps=steps, tolerance=tolerance)
     white = solved(found.vectors)
     return _directions(around, white, found.values, found.residuals, around.applied - before)

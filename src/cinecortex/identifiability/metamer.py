@@ -89,7 +89,6 @@ class Metamer:
         around = Linearised(encoder, likelihood, prior, observation, found.position)
         bound = largest_change(
             around,
-            like=found.position,
             limits=self.limits,
             weights=(2.0,),
             draws=self.draws,
@@ -107,7 +106,7 @@ class Metamer:
             ended=(
                 f"{found.ended}; d' {found.discriminability:.2f}, log-likelihood {found.log_likelihood:+.1f} nats, "
                 f"distance {found.distance / found.prior_distance:.0%} of that of unrelated movies; "
-                f"bound solved to {bound.residual:.1g}"
+                f"bound solved to {bound.solved_to:.1g}"
             ),
             seconds=time.perf_counter() - began,
         )

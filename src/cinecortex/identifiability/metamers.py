@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cinecortex.identifiability.krylov import Space, space
+from cinecortex.identifiability.lanczos import Krylov, lanczos
 from cinecortex.identifiability.limits import Limits, bands_of, energy_by_band, largest_step
 from cinecortex.inversion.descent import minimise
 from cinecortex.inversion.linearised import Linearised
@@ -116,9 +117,9 @@ class Search:
         drawn = torch.randn(z.shape, generator=seed.torch(), dtype=z.dtype).to(z)
         target = self._held(drawn)
         for ascent in range(self.ascents + 1):
-            known = space(self.around.information, target[None], steps=self.steps)
+            known = lanczos(self.around.information, target[None], steps=self.steps)
             weight = unseen_weight(known, limit)
-            change = known.filtered(weight)[0]
+            change = known.applied(partial(damped, weight=weight))[0]
             if ascent < self.ascents:
                 target = self._full(change)
         return target, change, weight
@@ -278,16 +279,26 @@ class Search:
         return float(((weight * change**2).sum() / weight.sum().clamp_min(1e-30)).sqrt())
 
 
-def unseen_weight(known: Space, limit: float) -> float:
+def damped(values: np.ndarray, weight: float) -> np.ndarray:
+    """``1 / (1 + weight x)``: what stays of a direction of this Fisher information."""
+    kept: np.ndarray = 1 / (1 + weight * values)
+    return kept
+
+
+def unseen_weight(known: Krylov, limit: float) -> float:
     """The weight m at which ``|(I + m F)^-1 w|`` in the norm of F meets the limit; 0 where w itself is within it."""
-    if float(known.seen(0.0)[0]) <= limit**2:
+
+    def seen(weight: float) -> float:
+        return float(known.quadratic(lambda values: values * damped(values, weight) ** 2)[0])
+
+    if seen(0.0) <= limit**2:
         return 0.0
     low, high = 0.0, 1.0
-    while float(known.seen(high)[0]) > limit**2 and high < HEAVIEST:
+    while seen(high) > limit**2 and high < HEAVIEST:
         low, high = high, 4 * high
     for _ in range(60):
         middle = (low + high) / 2
-        if float(known.seen(middle)[0]) > limit**2:
+        if seen(middle) > limit**2:
             low = middle
         else:
             high = middle
