@@ -71,7 +71,7 @@ def largest_change(
         ``largest^2 = min over w >= 0 of (c + w d^2) b^T (I + w F)^-1 b``:
 
     every weight ``w`` of the data gives a bound, and the best of them is the maximum. ``w = 0`` is what the prior alone
-    allows, which is known exactly, and no bound is larger. The variances come from made-up inferences, see `data_share`.
+    allows, which is known exactly, and no bound is larger. The variances come from made-up inferences (`data_share`).
 
     Args:
         around: Rates taken as linear around one movie. Around one of too little contrast, as a most probable movie is,

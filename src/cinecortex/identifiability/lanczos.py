@@ -21,8 +21,8 @@ Operator = Callable[[Vectors], Vectors]
 Function = Callable[[np.ndarray], np.ndarray]
 """Of eigenvalues, element by element."""
 
-BREAKDOWN = 1e-6
-"""A direction this small beside the operator's largest value is rounding (of single precision): the space ended."""
+BREAKDOWN = {torch.float32: 1e-6, torch.float64: 1e-11}
+"""A direction this small beside the operator's largest value is rounding: the space ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def lanczos(operator: Operator, probes: Vectors, *, steps: int) -> Krylov:
         link = _length(moved)
         # Once a probe has seen all of its space, what is left is rounding; zeros take its place from there on.
         scale = torch.stack([*diagonal, *beside]).abs().amax(0)
-        link = torch.where(link > BREAKDOWN * scale, link, 0.0)
+        link = torch.where(link > BREAKDOWN[probes.dtype] * scale, link, 0.0)
         beside.append(link)
         if step + 1 == steps or not bool(link.any()):
             break
@@ -196,7 +196,7 @@ def leading(operator: Operator, start: Vectors, *, count: int, steps: int, toler
         rest = image
         for _ in range(2):
             rest = rest - basis @ (basis.T @ rest)
-        kept = rest.norm(dim=0) > BREAKDOWN * float(values[-1])
+        kept = rest.norm(dim=0) > BREAKDOWN[start.dtype] * float(values[-1])
         if not bool(kept.any()) or basis.shape[1] + int(kept.sum()) > len(basis):
             break
         block = torch.linalg.qr(rest[:, kept]).Q

@@ -90,7 +90,6 @@ class Metamer:
         bound = largest_change(
             around,
             limits=self.limits,
-            weights=(2.0,),
             draws=self.draws,
             preconditioner=search.inverse_hessian,
             iterations=100,
