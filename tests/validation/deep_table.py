@@ -1,8 +1,8 @@
 """Which deep check catches what: on methods that misjudge themselves, and on populations that say little.
 
-``python -m tests.validation.deep_table`` writes ``docs/deep-validation-table.md`` anew. The world is that of `tiny`, but for
-the right of the screen, whose neurons nobody recorded. What the neurons say of a pixel and what they leave open is
-known in closed form: pixels are taken one by one, as the honest method takes them.
+``python -m tests.validation.deep_table`` writes ``docs/deep-validation-table.md`` anew. The world is that of `tiny`,
+but for the right of the screen, whose neurons nobody recorded. What the neurons say of a pixel and what they leave open
+is known in closed form: pixels are taken one by one, as the honest method takes them.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Observation
 from cinecortex.seeds import Seed
 
+WEIGHTS = (0.05, 0.2, 0.8)
+"""Of the data, for the bound. Larger ones would help pixels of which the neurons leave next to nothing open."""
+
 
 class Metamer:
     """Finds the MAP, then a movie that differs from it as much as it can and that the neurons cannot tell from it.
@@ -90,6 +93,7 @@ class Metamer:
         bound = largest_change(
             around,
             limits=self.limits,
+            weights=WEIGHTS,
             draws=self.draws,
             preconditioner=search.inverse_hessian,
             iterations=100,
