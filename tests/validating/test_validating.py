@@ -169,7 +169,12 @@ def test_deep_checks_are_answered_by_who_measures(recording, model, tmp_path):
     )
     assert found.missing == {}
     names = [finding.id for finding in found.findings]
-    assert names == ["identifiability.information", "identifiability.data_share", "population.scaling"]
+    assert names == [
+        "identifiability.information",
+        "identifiability.data_share",
+        "identifiability.metamers",
+        "population.scaling",
+    ]
     measured = [answer for question, answer in found.answers.items() if question.method == "information"]
     assert len(measured) == 6
     assert all(answer.information is not None and answer.information.bits > 0 for answer in measured)

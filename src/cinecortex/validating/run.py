@@ -17,6 +17,7 @@ from cinecortex.errors import WrongUse
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
 from cinecortex.identifiability.identified import Identified
+from cinecortex.identifiability.metamer import Metamer
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
@@ -27,6 +28,7 @@ from cinecortex.validating.panel import (
     Panelist,
     foreign,
     measurer,
+    metamer,
     named,
     other_priors,
     own,
@@ -240,6 +242,7 @@ class _Run:
             panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
+            panel[Metamer.name] = metamer(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:

@@ -10,6 +10,7 @@ from cinecortex.validation.check import Check
 from cinecortex.validation.entry import Entry, Subject
 from cinecortex.validation.identifiability_data_share import DataShareCheck
 from cinecortex.validation.identifiability_information import InformationCheck
+from cinecortex.validation.identifiability_metamers import Metamers
 from cinecortex.validation.population_scaling import PopulationScaling
 from cinecortex.validation.uncertainty_calibrated import UncertaintyCalibrated
 
@@ -20,6 +21,10 @@ def _information(subject: Subject) -> Check | str:
 
 def _data_share(subject: Subject) -> Check | str:
     return DataShareCheck(subject.seed, subject.scoring)
+
+
+def _metamers(subject: Subject) -> Check | str:
+    return Metamers(subject.encoder, subject.seed, subject.scoring)
 
 
 def _uncertainty_calibrated(subject: Subject) -> Check | str:
@@ -33,6 +38,7 @@ def _population_scaling(subject: Subject) -> Check | str:
 DEEP: tuple[Entry, ...] = (
     Entry(InformationCheck.id, _information, "the neurons determine a part of what is on the screen"),
     Entry(DataShareCheck.id, _data_share, "where more of a pixel is said to be data, more of it is right"),
+    Entry(Metamers.id, _metamers, "movies that the neurons cannot tell from it look like what was shown, too"),
     Entry(UncertaintyCalibrated.id, _uncertainty_calibrated, "its error bars hold as often as they say"),
     Entry(PopulationScaling.id, _population_scaling, "more neurons make it better"),
 )
