@@ -9,6 +9,7 @@ import torch
 from tests.validating.conftest import Painter
 
 from cinecortex import validating
+from cinecortex.data.shown import read_exhibit
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.seeds import Seed
 from cinecortex.validating.subject import choose_clips
@@ -38,6 +39,12 @@ def test_a_painter_is_refuted_and_the_findings_are_on_disk(recording, model, tmp
     assert content["recording"]["fingerprint"] == recording.fingerprint
     assert any("18 inversions asked for" in sentence for sentence in said)
     assert painter.asked == 0, "workers ask copies"
+    shown = read_exhibit(tmp_path / "shown")
+    assert [one.trial_id for one in shown.trials] == content["recording"]["judged"]
+    for one, trial in zip(shown.trials, found.trials, strict=True):
+        assert torch.equal(one.movie, trial.movie)
+        assert torch.equal(one.answers["judged"].movie, found.answers[Question.of(trial)].movie)
+        assert torch.equal(one.answers["no_neurons"].movie, found.answers[Question.of(trial, "no_neurons")].movie)
     assert not list(tmp_path.rglob("*.unfinished*"))
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cinecortex import study
-from cinecortex.consent import stated_consent
+from cinecortex.consent import about_subject, stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
-from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
 from cinecortex.identifiability.identified import Identified
@@ -24,9 +22,9 @@ from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
+from cinecortex.validating.document import document, write_json
 from cinecortex.validating.panel import (
     Panelist,
-    encoder_fingerprint,
     foreign,
     measurer,
     named,
@@ -34,7 +32,8 @@ from cinecortex.validating.panel import (
     own,
     stored,
 )
-from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, seen_clips
+from cinecortex.validating.showing import asked_to_show, keep_shown
+from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, left_out_trials, seen_clips
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
@@ -43,7 +42,6 @@ from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
 
-SCHEMA = "cinecortex.findings/1"
 CLIPS, QUICK_CLIPS = 10, 8
 """Of eight clips a sign-flip test can still reach 0.05 among a handful of questions."""
 Tell = Callable[[str], None]
@@ -66,6 +64,7 @@ class Options:
         also: The other recordings that the encoder was fitted to, for the audit of leaks.
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
+        shown: Whether what a report shows is kept, too.
         machines: Where inversions run.
         tell: Told the plan and what was done, in sentences.
         progress: Told of every inversion.
@@ -78,6 +77,7 @@ class Options:
     also: Sequence[Recording] = ()
     held_out: Sequence[Path] = ()
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
+    shown: bool = True
     machines: Machines = field(default_factory=Machines)
     tell: Tell = _silent
     progress: Progress = _silent
@@ -141,8 +141,8 @@ def validate(
     stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "options": options, "consent": consent, "seed": seed}
-            return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
+            again = {"trials": trials, "movies": movies, "options": replace(options, shown=False), "seed": seed}
+            return validate(recording, model, method, out=Path(folder), consent=stated, **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
     pool = [t for t in pool if t.response is not None and (movies is None or t.trial_id in movies)]
@@ -150,7 +150,7 @@ def validate(
         raise WrongUse(f"{recording.source} has no trial to judge: none with a response outside tier train.")
     most = options.clips or (QUICK_CLIPS if options.quick else CLIPS)
     judged, repeats = choose_clips(pool, most, seed=seed / "clips")
-    run = _Run(recording, known, out, _entries(options), options, seed, stated)
+    run = _Run(recording, known, out, _entries(options), options, seed)
     panel = run.panel(method, movies)
     checks, missing = run.checks(run.subject(panel, repeats))
     asked: dict[Question, Observation] = {}
@@ -161,14 +161,30 @@ def validate(
             del checks[name]
         else:
             asked |= wanted
+    # Whoever names checks, or is in haste, asks for no more than these need.
+    measured = Identified.name in panel and options.checks is None and not options.quick
+    if options.shown and movies is None:
+        asked |= asked_to_show(judged, measured=measured)
     options.tell(f"{len(judged)} of {len({t.clip_id for t in pool})} clips are judged, by {len(checks)} checks.")
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
-    findings = corrected([check.judge(judged, answers) for check in checks.values()], run.chosen)
+    findings = corrected(_judged(checks.values(), judged, answers, options.machines), run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
-    content = run.content(panel[JUDGED], judged, findings, summary, missing)
-    _write_json(out / "findings.json", content)
+    told: dict[str, Any] = {"summary": summary, "missing": missing, "seed": seed, "consent": stated}
+    content = document(recording, known, panel[JUDGED], judged, findings, **told)
+    if options.shown:
+        keep_shown(
+            out,
+            judged,
+            answers,
+            methods=[name for name in panel if name in (*options.baselines, Identified.name, "sample")],
+            mask=run.mask,
+            seen=seen_clips(known),
+            attrs={key: content[key] for key in ("recording", "encoder", "method", "seed")}
+            | about_subject(recording, stated),
+        )
+    write_json(out / "findings.json", content)
     return Validation(summary, findings, missing, answers, tuple(judged), run.mask, content)
 
 
@@ -182,7 +198,6 @@ class _Run:
     chosen: tuple[Entry, ...]
     options: Options
     seed: Seed
-    consent: str
 
     @property
     def encoder(self) -> Encoder:
@@ -238,7 +253,7 @@ class _Run:
             own_training=tuple(trial for trial in recording.trials if trial.trial_id in roles["train"]),
             own_select=tuple(trial for trial in recording.trials if trial.trial_id in roles["select"]),
             seen=seen_clips(self.model),
-            left_out={name: why for facts in told for name, why in facts.get("dropped", {}).items()},
+            left_out=left_out_trials(self.model, [recording, *options.also]),
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
             repeats=tuple(repeats),
@@ -258,40 +273,13 @@ class _Run:
                 checks[entry.id] = made
         return checks, missing
 
-    def content(
-        self,
-        judged: Panelist,
-        trials: Sequence[Trial],
-        findings: Sequence[Finding],
-        summary: Summary,
-        missing: Mapping[str, str],
-    ) -> dict[str, Any]:
-        """What ``findings.json`` says."""
-        recording, model = self.recording, self.model
-        kinds = {"kind": str(model.facts["kind"]), "fingerprint": encoder_fingerprint(self.encoder)}
-        content: dict[str, Any] = study.plain(
-            {
-                "schema": SCHEMA,
-                "recording": {
-                    "session_id": recording.session_id,
-                    "source": recording.source.name,
-                    "fingerprint": recording.fingerprint,
-                    "neurons": len(recording.neurons),
-                    "simulated": recording.simulated,
-                    "metadata": dict(recording.metadata),
-                    "consent": self.consent,
-                    "judged": [trial.trial_id for trial in trials],
-                },
-                "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},
-                "method": {"name": judged.name, "fingerprint": fingerprint(judged.identity)},
-                "summary": asdict(summary),
-                "findings": [finding.to_json() for finding in findings],
-                "not_asked": dict(missing),
-                "seed": self.seed.root,
-                "versions": study.versions(),
-            }
-        )
-        return content
+
+def _judged(
+    checks: Collection[Check], trials: Sequence[Trial], answers: Mapping[Question, Reconstruction], machines: Machines
+) -> list[Finding]:
+    """What every check says, several at once where inversions ran so: none waits for another."""
+    with ThreadPoolExecutor(max_workers=machines.at_once) as pool:
+        return list(pool.map(lambda check: check.judge(trials, answers), checks))
 
 
 def _entries(options: Options) -> tuple[Entry, ...]:
@@ -323,10 +311,3 @@ def _handed_in(asked: Asked, movies: Mapping[str, Movie]) -> dict[Question, Reco
         for question in asked
         if question.method == JUDGED and question.control == INTACT and question.trial_id in movies
     }
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1, allow_nan=False))
-    unfinished.replace(path)

@@ -28,7 +28,7 @@ class Subject:
         own_training: Those of the judged session that it was fitted to.
         own_select: Those of the judged session that it was selected on.
         seen: Identity of every clip that the encoder says it was fitted to or selected on.
-        left_out: Trials of the judged session that its fit left out, and why, by its own word.
+        left_out: Training trials that its fit left out because their clip is tested, by its own word.
         held_out: Encoders of the session that the method had nothing to do with, by what they are.
         animal: Who watches movies that no recording holds.
         repeats: Further trials, of clips that were shown more than once.
@@ -44,7 +44,7 @@ class Subject:
     own_training: tuple[Trial, ...] = ()
     own_select: tuple[Trial, ...] = ()
     seen: frozenset[str] = frozenset()
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[Trial, ...] = ()
     held_out: Mapping[str, Encoder] = field(default_factory=dict)
     animal: Animal | None = None
     repeats: tuple[Trial, ...] = ()
