@@ -52,3 +52,18 @@ def stated_consent(recording: Recording, consent: str | None) -> str:
             '(in Python consent="...", in a study file consent = "..." under [recordings]).'
         )
     return statement
+
+
+def about_subject(recording: Recording, consent: str) -> dict[str, str]:
+    """Who was recorded, or that it is not known, and what was stated of consent: facts that go with every result.
+
+    Args:
+        recording: What was reconstructed from.
+        consent: From `stated_consent`; a fact only where it was made.
+    """
+    return {
+        "species": recording.metadata.get("species", "unknown"),
+        "subject": recording.metadata.get("subject", "unknown"),
+        "simulated": str(recording.simulated).lower(),
+        **({"consent": consent} if consent else {}),
+    }

@@ -80,7 +80,7 @@ def run_demo(
             title=f"In-silico mouse: {len(test)} clips it was not trained on",
             encoder=_encoder_facts(model, recording),
             figures=(*page.figures, *_encoder_figures(model, recording)),
-            provenance=page.provenance | {"report by": command},
+            provenance=dict(page.provenance) | {"report by": command},
             notes=(*page.notes, CEILING_NOTE),
         )
         return write_page(out / "report.html", page), scores, found.summary.sentence

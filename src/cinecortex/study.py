@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cinecortex.consent import about_subject
 from cinecortex.data import NearCopy, near_copies
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
@@ -238,10 +239,7 @@ def provenance(model: Model, recording: Recording, *, seed: int, command: str, c
     """
     facts = session_facts(model, recording.session_id)
     return {
-        "species": recording.metadata.get("species", "unknown"),
-        "subject": recording.metadata.get("subject", "unknown"),
-        "simulated": str(recording.simulated).lower(),
-        **({"consent": consent} if consent else {}),
+        **about_subject(recording, consent),
         "command": command,
         "seed": str(seed),
         "recording": recording.fingerprint,

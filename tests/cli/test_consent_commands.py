@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
+from PIL import Image
 from tests.cli.test_commands import assert_one_sentence
 
 import cinecortex as cc
@@ -113,6 +114,13 @@ def test_validate_keeps_it_with_the_findings_and_their_exports(run, person, enco
         written = [Path(path) for path in json.loads(ran.out)["written"]]
         assert written
         assert all(STATED in path.read_text() for path in written)
+    shown = sorted(path.name for path in (tmp_path / "out/shown").glob("*.zarr"))
+    assert "judged.zarr" in shown
+    ran = run("export", tmp_path / "out/shown/judged.zarr", "--format", "png", "--out", tmp_path / "shown")
+    assert ran.code == 0, ran.err
+    with Image.open(next((tmp_path / "shown").iterdir())) as image:
+        told = json.loads(image.text["Comment"])
+    assert (told["consent"], told["method"], told["species"]) == (STATED, "mean", "Homo  SAPIENS")
 
 
 def test_a_study_states_it_once_for_all_that_it_makes(run, person, encoder, tmp_path):

@@ -170,9 +170,10 @@ class Result:
     def _facts(self, place: int, variable: str, shape: tuple[int, ...]) -> dict[str, Any]:
         attrs = {str(name): value for name, value in self.dataset.attrs.items()}
         # What must not be overlooked goes first; an older result may not say it.
-        known = {name: attrs.pop(name, "unknown") for name in ("simulated", "species", "subject", "method")}
+        known = {name: attrs.pop(name, "unknown") for name in ("simulated", "species", "subject")}
         return {
             **known,
+            "method": _method(attrs),
             "consent": attrs.pop("consent", ""),
             "variable": variable,
             "session_id": self.sessions[place],
@@ -185,3 +186,11 @@ class Result:
             "result": self.path.name,
             "result_attributes": attrs,
         }
+
+
+def _method(attrs: Mapping[str, Any]) -> str:
+    """Who made these movies; beside findings, also those that the judged ones are held against."""
+    method = attrs.get("method", "unknown")
+    name = str(method["name"] if isinstance(method, Mapping) else method)
+    shown = attrs.get("shown_as", "judged")
+    return name if shown == "judged" else f"{str(shown).replace('_', ' ')}, beside {name}"

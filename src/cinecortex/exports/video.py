@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -58,7 +59,7 @@ def encode(
     try:
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             container.metadata.update(title=clip.title, comment=told)
-            stream = container.add_stream(encoder, rate=rate, options=dict(options))
+            stream = cast(av.VideoStream, container.add_stream(encoder, rate=rate, options=dict(options)))
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             context = stream.codec_context
             context.time_base = 1 / rate
