@@ -16,12 +16,12 @@ NEURONS = 1000
 """Of the demo's mouse, whose folders are called ``mouse`` and ``encoder``."""
 
 
-def prepare(folder: Path, neurons: int = NEURONS) -> tuple[Recording, Model]:
+def prepare(folder: Path, neurons: int = NEURONS, *, clips: int = 120) -> tuple[Recording, Model]:
     """The demo's recording and encoder, made exactly as `cinecortex demo` makes them; or those of a larger mouse."""
     suffix = "" if neurons == NEURONS else str(neurons)
     mouse, encoder = folder / f"mouse{suffix}", folder / f"encoder{suffix}"
     if not mouse.exists():
-        write_session(mouse, seed=SEED / "simulate", neurons=neurons, clips=120)
+        write_session(mouse, seed=SEED / "simulate", neurons=neurons, clips=clips)
     recording = load(mouse)
     if not encoder.exists():
         save_model(fit_model([recording], seed=SEED / "fit"), encoder)

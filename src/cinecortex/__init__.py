@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cinecortex.encoders.self_check import check_encoder
     from cinecortex.encoders.train import Compact, fit_model
     from cinecortex.encoders.wrap import wrap
+    from cinecortex.identifiability.identified import Identified
     from cinecortex.inversion.averaged import Averaged
     from cinecortex.inversion.langevin import Langevin
     from cinecortex.inversion.map import MAP
@@ -48,6 +49,7 @@ _HOMES = {
     "fit": "cinecortex.encoders.members",
     "fit_ensemble": "cinecortex.encoders.members",
     "fit_model": "cinecortex.encoders.train",
+    "Identified": "cinecortex.identifiability.identified",
     "MAP": "cinecortex.inversion.map",
     "Paper": "cinecortex.inversion.paper",
     "Sample": "cinecortex.inversion.sample",
@@ -73,6 +75,7 @@ __all__ = [
     "Ensemble",
     "FitSettings",
     "Flat",
+    "Identified",
     "Langevin",
     "LinearNonlinearSettings",
     "Masked",

@@ -77,6 +77,17 @@ class Information:
         """Bits per neuron heard; none where no neuron was heard."""
         return self.bits / self.neurons if self.neurons else 0.0
 
+    @property
+    def picture_share(self) -> float:
+        """Data share of everything but the mean luminance of the clip.
+
+        That one number holds most of the prior's variance (clips are bright or dark) and a few neurons tell it; what a
+        movie correlation comes from is the rest. 0 where there is nothing else.
+        """
+        rest = [band for band in self.bands if band.spatial[1] > 0 or band.temporal[1] > 0]
+        variance = sum(band.prior_variance for band in rest)
+        return sum(band.share * band.prior_variance for band in rest) / variance if variance else 0.0
+
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""
         return asdict(self)

@@ -13,6 +13,7 @@ from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.train import session_facts
 from cinecortex.errors import WrongUse
+from cinecortex.identifiability.identified import Identified
 from cinecortex.inversion import masks
 from cinecortex.inversion.averaged import Averaged
 from cinecortex.inversion.langevin import Langevin
@@ -31,10 +32,23 @@ from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
 
-Method = Literal["map", "sample", "paper", "mean", "nearest", "ridge", "bayesian", "convolutional", "langevin", "hmc"]
+Method = Literal[
+    "map",
+    "sample",
+    "information",
+    "paper",
+    "mean",
+    "nearest",
+    "ridge",
+    "bayesian",
+    "convolutional",
+    "langevin",
+    "hmc",
+]
 METHODS: tuple[Method, ...] = (
     "map",
     "sample",
+    "information",
     "paper",
     "mean",
     "nearest",
@@ -46,7 +60,7 @@ METHODS: tuple[Method, ...] = (
 )
 DRAWING: tuple[Method, ...] = ("sample", "langevin", "hmc")
 """Methods that draw from the posterior."""
-TOLD: tuple[Method, ...] = ("map", "sample", "paper")
+TOLD: tuple[Method, ...] = ("map", "sample", "information", "paper")
 """Methods that can be told another behavior than was recorded."""
 DECODERS: tuple[Method, ...] = ("mean", "nearest", "ridge", "bayesian", "convolutional")
 """Methods that are trained on response and movie, and ask no encoder."""
@@ -65,7 +79,7 @@ class Choices:
     Attributes:
         mask: Where the population can see: for `paper` where pixels may change, for the others part of the answer;
             None for what the encoder's sensitivity says.
-        behavior: What the encoder is told of the behavior during inversion by ``map``, ``sample`` and ``paper``.
+        behavior: What the encoder is told of the behavior during inversion by the methods in `TOLD`.
         prior: Prior of ``map``.
         prior_weight: How many times as much it counts beside the responses as their measured noise says.
         draws: Draws of ``sample`` in all; those of the chains too where they are kept.
@@ -127,6 +141,8 @@ def make_inverter(
             for m in members
         ]
         return maps[0] if len(maps) == 1 else Averaged(maps)
+    if method == "information":
+        return Identified(encoder=encoder, mask=choices.mask, behavior=choices.behavior)
     if method == "paper":
         return Paper(encoders=members, mask=choices.mask, behavior=choices.behavior)
     if method in ("langevin", "hmc"):

@@ -58,6 +58,7 @@ def test_movies_of_somebody_else_are_judged(run, mice, encoder, tmp_path):
     [
         (["--checks", "controls.no_neuron"], 2, "the nearest is 'controls.no_neurons'"),
         (["--checks", CHECKS, "--quick"], 2, "--quick and --checks were both given"),
+        (["--deep", "--quick"], 2, "--quick and --deep were both given"),
         (["--method", "mapp"], 2, "--method 'mapp' is unknown"),
         (["--method", "nobody:Nothing"], 2, "No module named 'nobody'"),
         (["--reconstructions", "nothing.zarr"], 3, "nothing.zarr does not exist"),

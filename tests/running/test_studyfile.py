@@ -97,7 +97,10 @@ def test_where_it_runs(tmp_path: Path) -> None:
         ("[execution]\nworkers = 2\nscheduler = 'a'", "execution: tasks run in one place, and workers and scheduler"),
         ("[execution]\nslurm = {cores = 1}", "execution.slurm.jobs is missing."),
         ("[trials]\ntier = 'oracle'\nids = ['1']", "trials: choose trials by tier or by ids."),
-        ("[validation]\nquick = true\nchecks = ['controls']", "validation: choose checks by quick or by name."),
+        (
+            "[validation]\nquick = true\nchecks = ['controls']",
+            "validation: choose checks by quick, by deep or by name.",
+        ),
         (
             "[method]\nname = 'ridge'\nsamples = 4",
             "method: samples go with sample, langevin, hmc; ridge draws",

@@ -9,7 +9,7 @@ import torch
 from cinecortex.errors import BadData
 from cinecortex.inversion.priors import Spectral
 from cinecortex.seeds import Seed
-from cinecortex.stimuli.spectrum import MovieStatistics, dct, frequency_bins, inverse_dct, measure_movies
+from cinecortex.stimuli.spectrum import MovieStatistics, bin_edges, dct, frequency_bins, inverse_dct, measure_movies
 
 BINS = 15
 AXES = (-3, -2, -1)
@@ -161,3 +161,21 @@ def test_a_uniform_movie_and_a_single_clip_are_measured_without_fault():
 def test_no_clips_are_refused():
     with pytest.raises(BadData, match="no training clip"):
         measure_movies([])
+
+
+@pytest.mark.parametrize("bins", [3, 6, 15])
+def test_edges_of_bins_hold_the_frequencies_that_are_in_them(bins: int) -> None:
+    shape = (300, 36, 64)
+    temporal, spatial = frequency_bins(shape, bins)
+    in_time, in_space = bin_edges(bins)
+    assert len(in_time) == len(in_space) == bins
+    frequency = torch.arange(300) / 600
+    along = (torch.arange(36)[:, None] / 72, torch.arange(64) / 128)
+    distance = (along[0] ** 2 + along[1] ** 2).sqrt()
+    for edges, index, values in ((in_time, temporal, frequency), (in_space, spatial, distance)):
+        for number, (low, high) in enumerate(edges):
+            held = values[index == number]
+            assert bool((held >= low - 1e-6).all())
+            assert bool((held <= high + 1e-6).all())
+        assert edges[0] == (0.0, 0.0)
+        assert edges[-1][1] >= float(values.max()) - 1e-6

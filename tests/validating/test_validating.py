@@ -153,3 +153,17 @@ def test_checks_are_chosen_by_name_and_by_group():
     assert {entry.id.split(".")[0] for entry in entries(["controls"])} == {"controls"}
     assert set(entries(quick=True)) < set(SUITE)
     assert JUDGED == ""
+
+
+def test_deep_checks_are_answered_by_who_measures(recording, model, tmp_path):
+    asked = ["identifiability", "population.scaling"]
+    found = validating.validate(
+        recording, model, out=tmp_path, trials=recording.tier(TEST), options=validating.Options(checks=asked)
+    )
+    assert found.missing == {}
+    names = [finding.id for finding in found.findings]
+    assert names == ["identifiability.information", "identifiability.data_share", "population.scaling"]
+    measured = [answer for question, answer in found.answers.items() if question.method == "information"]
+    assert len(measured) == 6
+    assert all(answer.information is not None and answer.information.bits > 0 for answer in measured)
+    json.dumps(found.content, allow_nan=False)

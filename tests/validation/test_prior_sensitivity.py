@@ -27,6 +27,12 @@ def painted(question, observation):
     return 0.5 + 0.2 * torch.randn(observation.frames, *SIZE, generator=random)
 
 
+def fitted_noise(question, observation):
+    """The same movie under every prior, and none that was shown: what an inversion makes of noise."""
+    random = (Seed(33) / question.trial_id).torch()
+    return 0.5 + 0.2 * torch.randn(observation.frames, *SIZE, generator=random)
+
+
 def mediocre(question, observation):
     """Correlates at 0.4 with the truth: mostly the noise of the responses, under any prior the same."""
     random = (Seed(31) / question.trial_id).torch()
@@ -58,6 +64,15 @@ def test_a_movie_that_is_the_priors_work_is_refuted(method, others, clips, verdi
     json.dumps(finding.to_json(), allow_nan=False)
     if verdict == "supported":
         assert finding.p == 1 / 720 == finding.data["smallest_p"]
+
+
+def test_what_stays_and_is_not_of_the_movie_supports_nothing():
+    finding = judged(fitted_noise, others={})
+    assert min(finding.data["agreement"]) > 0.99
+    assert finding.verdict == "undecided"
+    assert "What stays is not shown to be of the movie" in finding.notes
+    assert max(map(abs, finding.data["more like its own movie"])) < 0.2
+    assert min(judged(honest).data["more like its own movie"]) > 0.5
 
 
 def test_agreement_is_the_mean_over_priors_and_the_truth_plays_no_part():
@@ -95,6 +110,7 @@ def test_a_handful_of_clips_is_asked_of_every_prior():
         PriorSensitivity({}, SEED)
     nothing = CHECK.judge([], {})
     assert (nothing.verdict, nothing.n, nothing.p) == ("undecided", 0, 1.0)
+    json.dumps(nothing.data, allow_nan=False)
 
 
 def test_clips_of_unequal_length_can_be_compared():

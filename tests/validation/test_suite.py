@@ -14,11 +14,14 @@ from cinecortex.errors import WrongUse
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Check
+from cinecortex.validation.deep import DEEP
+from cinecortex.validation.entry import Subject
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.suite import SUITE, Subject, entries
+from cinecortex.validation.suite import SUITE, entries
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "validation.md"
 IDS = [entry.id for entry in SUITE]
+DEEP_IDS = [entry.id for entry in DEEP]
 WITHOUT_ANSWERS = {"leakage.clips", "leakage.alignment"}
 
 
@@ -36,9 +39,9 @@ def three(checks):
     return shown, {question: Reconstruction(ask(question, seen), ended="tested") for question, seen in asked.items()}
 
 
-@pytest.mark.parametrize("entry", SUITE, ids=IDS)
-def test_an_entry_makes_the_check_that_it_names(entry, checks):
-    check = checks[entry.id]
+@pytest.mark.parametrize("entry", [*SUITE, *DEEP], ids=[*IDS, *DEEP_IDS])
+def test_an_entry_makes_the_check_that_it_names(entry):
+    check = entry.make(tiny.subject())
     assert isinstance(check, Check)
     assert check.id == entry.id
     assert check.claim.endswith(".")
@@ -58,14 +61,14 @@ def test_every_check_there_is_has_a_place():
             r'^    id(?:: ClassVar\[str\])? = "([^"]+)"', file.read_text(encoding="utf-8"), re.MULTILINE
         )
     }
-    assert found == set(IDS)
-    assert len(IDS) == len(set(IDS))
+    assert found == {*IDS, *DEEP_IDS}
+    assert len(found) == len(IDS) + len(DEEP_IDS)
 
 
 def test_the_documentation_lists_the_suite_in_its_order():
     text = DOCUMENTATION.read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z_.]+)`( \*+)? \|", text.split("## Checks")[1].split("\n## ")[0], re.MULTILINE)
-    assert rows == [(entry.id, (" " + entry.marks).rstrip()) for entry in SUITE]
+    assert rows == [(entry.id, (" " + entry.marks).rstrip()) for entry in (*SUITE, *DEEP)]
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -107,6 +110,8 @@ def test_entries_are_chosen_by_name_and_group_in_the_order_of_the_suite():
     assert entries() == SUITE
     assert [entry.id for entry in entries(["identification", "leakage"])] == [*IDS[:2], "identification"]
     assert [entry.id for entry in entries(["perturbation.noise"], quick=True)] == ["perturbation.noise"]
+    assert entries(deep=True) == (*SUITE, *DEEP)
+    assert entries([DEEP_IDS[0], "leakage.clips"]) == (SUITE[0], DEEP[0])
     quick = entries(quick=True)
     assert quick == tuple(entry for entry in SUITE if entry.quick)
     assert quick

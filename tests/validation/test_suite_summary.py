@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cinecortex.finding import Finding
-from cinecortex.validation.suite import SUITE, Entry
+from cinecortex.validation.entry import Entry
+from cinecortex.validation.suite import SUITE
 from cinecortex.validation.summary import corrected, summarise
 
 SINKS = [entry for entry in SUITE if entry.sinks]

@@ -16,8 +16,9 @@ from cinecortex.seeds import Seed
 from cinecortex.tensors import Behavior, Movie, Response
 from cinecortex.validation.baselines import BASELINES
 from cinecortex.validation.check import Check
+from cinecortex.validation.entry import Subject
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.suite import SUITE, Subject
+from cinecortex.validation.suite import SUITE
 
 CLIPS, REPEATED, MEMORY, NEURONS_EACH = 10, 6, 6, 3
 FRAME = (8, 10)

@@ -39,7 +39,8 @@ def invert(
     method: Annotated[
         str,
         typer.Option(
-            help="map, sample, paper, mean, nearest, ridge, bayesian, convolutional; langevin and hmc (slow)."
+            help="map, sample, information (map, and how much of it is data), paper, mean, nearest, ridge, bayesian, "
+            "convolutional; langevin and hmc (slow)."
         ),
     ] = "map",
     tier: TierOption = None,

@@ -42,6 +42,9 @@ def validate(
         str | None, typer.Option(help="Checks, or groups such as controls, with commas; by default all.")
     ] = None,
     quick: Annotated[bool, typer.Option(help="Only the checks that would sink the claim at once.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Ask, too, how much of what is shown is in the neurons; takes longer.")
+    ] = False,
     clips: Annotated[
         int | None, typer.Option(min=1, help="Most clips to judge, drawn at random; by default 10, and 8 with --quick.")
     ] = None,
@@ -72,8 +75,10 @@ def validate(
     from cinecortex.seeds import Seed
 
     refuse_output(out, out / "findings.json" if (out / "findings.json").exists() else out / "answers")
-    if quick and checks is not None:
-        raise WrongUse("--quick and --checks were both given; choose checks by one of them.")
+    given = {"--quick": quick, "--deep": deep, "--checks": checks is not None}
+    if sum(given.values()) > 1:
+        named = " and ".join(name for name, there in given.items() if there)
+        raise WrongUse(f"{named} were both given; choose checks by one of them.")
     loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
     others = load_recordings(list(also or ()), clip_frames, test_frames)
     asked = None if tier is None and trials is None else choose_trials(loaded, tier, trials)
@@ -84,6 +89,7 @@ def validate(
         options = validating.Options(
             checks=None if checks is None else [name.strip() for name in checks.split(",")],
             quick=quick,
+            deep=deep,
             clips=clips,
             also=others,
             held_out=list(held_out or ()),

@@ -53,6 +53,7 @@ class Linearised:
             smaller ones as have their pixels.
 
     Attributes:
+        position: Where it is, in whitened coordinates.
         applied: To how many vectors F was applied.
         forward_mode: Whether `changes` differentiates in forward mode. False once an encoder turned out to have no
             forward derivative: its changes are central differences.
@@ -73,7 +74,8 @@ class Linearised:
         self.at_once = at_once if at_once is not None else max(1, round(PIXELS_AT_ONCE / z.numel()))
         device, dtype = encoder.device, encoder.dtype
         self._behavior = behavior_told(encoder, observation, behavior).to(device, dtype)
-        self._movie = prior.movie(z.detach())
+        self.position = z.detach()
+        self._movie = prior.movie(self.position)
         self._origin = prior.movie(torch.zeros_like(z))
         self.settled = encoder.settled(len(z))
         with torch.no_grad():

@@ -229,12 +229,13 @@ def _variance(deviations: Vectors, noise: Vectors, prior: Movie | None) -> Movie
     if prior is None:
         return raw
     drawn = noise.square().mean(0)
-    ratio = (_smooth(raw) / _smooth(drawn)).clamp(0, 1)
+    ratio = (smoothed(raw) / smoothed(drawn)).clamp(0, 1)
     better = raw + ratio**2 * (prior - drawn)
     return torch.maximum(better, 0.1 * raw)
 
 
-def _smooth(variance: Movie) -> Movie:
+def smoothed(variance: Movie) -> Movie:
+    """A noisy variance averaged over its neighbours: 15 frames and 3 by 3 pixels."""
     reach = [min(reach, (size - 1) // 2) for reach, size in zip((7, 1, 1), variance.shape, strict=True)]
     return functional.avg_pool3d(
         variance[None, None],

@@ -44,8 +44,8 @@ def coverage(truth: Movie, lower: Movie, upper: Movie, mask: Mask | None = None,
     Raises:
         WrongUse: no pixel of the mask counts.
     """
-    true, low, high = _counted(mask, threshold, truth, lower, upper)
-    return _mean(((true >= low) & (true <= high)).double())
+    true, low, high = counted(mask, threshold, truth, lower, upper)
+    return mean_of(((true >= low) & (true <= high)).double())
 
 
 def gaussian_coverage(
@@ -62,9 +62,9 @@ def gaussian_coverage(
     Raises:
         WrongUse: a level is not between 0 and 1, or no pixel of the mask counts.
     """
-    true, middle, spread = _counted(mask, threshold, truth, mean, std)
+    true, middle, spread = counted(mask, threshold, truth, mean, std)
     error = (true - middle).abs()
-    return tuple(_mean((error <= half_width(level) * spread).double()) for level in levels)
+    return tuple(mean_of((error <= half_width(level) * spread).double()) for level in levels)
 
 
 def sample_coverage(
@@ -124,9 +124,9 @@ def interval_score(
         WrongUse: the level is not between 0 and 1, or no pixel of the mask counts.
     """
     half_width(level)
-    true, low, high = _counted(mask, threshold, truth, lower, upper)
+    true, low, high = counted(mask, threshold, truth, lower, upper)
     outside = (low - true).clamp_min(0) + (true - high).clamp_min(0)
-    return _mean(high - low + 2 / (1 - level) * outside)
+    return mean_of(high - low + 2 / (1 - level) * outside)
 
 
 def gaussian_crps(truth: Movie, mean: Movie, std: Movie, mask: Mask | None = None, *, threshold: float = 0.5) -> float:
@@ -137,12 +137,12 @@ def gaussian_crps(truth: Movie, mean: Movie, std: Movie, mask: Mask | None = Non
     Raises:
         WrongUse: no pixel of the mask counts.
     """
-    true, middle, spread = _counted(mask, threshold, truth, mean, std)
+    true, middle, spread = counted(mask, threshold, truth, mean, std)
     error = true - middle
     z = error / spread.clamp_min(1e-300)
     density = torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
     score = error * torch.special.erf(z / math.sqrt(2)) + spread * (2 * density - 1 / math.sqrt(math.pi))
-    return _mean(torch.where(spread > 0, score, error.abs()))
+    return mean_of(torch.where(spread > 0, score, error.abs()))
 
 
 def sample_crps(truth: Movie, samples: Samples, mask: Mask | None = None, *, threshold: float = 0.5) -> float:
@@ -157,12 +157,12 @@ def sample_crps(truth: Movie, samples: Samples, mask: Mask | None = None, *, thr
     count = len(samples)
     if count < 2:
         raise WrongUse("a score of draws needs at least 2 of them; draw more.")
-    true, *draws = _counted(mask, threshold, truth, *samples)
+    true, *draws = counted(mask, threshold, truth, *samples)
     ordered = torch.stack(draws).sort(0).values
     # Of the k-th smallest, k are smaller and count - 1 - k larger: the sum over pairs of their distances.
     rank = 2.0 * torch.arange(count, dtype=torch.float64, device=ordered.device) - (count - 1)
     between = (rank[:, None] * ordered).sum(0) / (count * (count - 1))
-    return _mean((ordered - true).abs().mean(0) - between)
+    return mean_of((ordered - true).abs().mean(0) - between)
 
 
 def half_width(level: float) -> float:
@@ -176,8 +176,12 @@ def half_width(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def _counted(mask: Mask | None, threshold: float, *movies: Movie) -> list[Counted]:
-    """The counted entries of every movie, in double precision."""
+def counted(mask: Mask | None, threshold: float, *movies: Movie) -> list[Counted]:
+    """The entries that count, of every movie, in double precision: known in all of them and inside the mask.
+
+    Raises:
+        WrongUse: no pixel of the mask counts.
+    """
     known = torch.stack([~movie.isnan() for movie in movies]).all(0)
     if mask is not None:
         pixels = mask >= threshold
@@ -187,5 +191,6 @@ def _counted(mask: Mask | None, threshold: float, *movies: Movie) -> list[Counte
     return [movie[known].double() for movie in movies]
 
 
-def _mean(values: Counted) -> float:
+def mean_of(values: Counted) -> float:
+    """Their mean; NaN of none."""
     return float(values.mean()) if len(values) else float("nan")

@@ -152,6 +152,7 @@ def validated(session: Session) -> Mapping[str, Any]:
             options = Options(
                 checks=asked.checks,
                 quick=asked.quick,
+                deep=asked.deep,
                 clips=asked.clips,
                 also=session.others,
                 held_out=asked.held_out,

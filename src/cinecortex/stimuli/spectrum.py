@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from torch import Tensor
 
 from cinecortex.errors import BadData
 from cinecortex.tensors import Movie
+
+HIGHEST, LOWEST_TEMPORAL, LOWEST_SPATIAL = 0.5, 1 / 600, 1 / 128
+"""Frequencies between which bins are spaced, cycles per frame or pixel; lower ones share the lowest bin but zero."""
 
 
 @lru_cache(maxsize=32)
@@ -80,11 +84,26 @@ def frequency_bins(shape: tuple[int, int, int], bins: int) -> tuple[Tensor, Tens
     spatial = torch.sqrt(vertical[:, None] ** 2 + horizontal[None, :] ** 2)
 
     def bin_of(frequency: Tensor, lowest: float) -> Tensor:
-        position = (torch.log(frequency.clamp_min(1e-9)) - math.log(lowest)) / (math.log(0.5) - math.log(lowest))
+        octaves = math.log(HIGHEST) - math.log(lowest)
+        position = (torch.log(frequency.clamp_min(1e-9)) - math.log(lowest)) / octaves
         inner = (position * (bins - 1)).floor().clamp(0, bins - 2).long() + 1
         return torch.where(frequency == 0, torch.zeros_like(inner), inner)
 
-    return bin_of(temporal, 1 / 600), bin_of(spatial, 1 / 128)
+    return bin_of(temporal, LOWEST_TEMPORAL), bin_of(spatial, LOWEST_SPATIAL)
+
+
+def bin_edges(bins: int) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+    """Lower and upper frequency of the bins of `frequency_bins`, temporal ones and spatial ones.
+
+    The first holds zero and nothing else; the last spatial one reaches into the corner of the spectrum.
+    """
+
+    def edges(lowest: float, corner: float) -> tuple[tuple[float, float], ...]:
+        inner = [lowest * (HIGHEST / lowest) ** (step / (bins - 1)) for step in range(1, bins - 1)]
+        bounds = [0.0, *inner, corner]
+        return (0.0, 0.0), *pairwise(bounds)
+
+    return edges(LOWEST_TEMPORAL, HIGHEST), edges(LOWEST_SPATIAL, HIGHEST * math.sqrt(2))
 
 
 @dataclass(frozen=True, eq=False)

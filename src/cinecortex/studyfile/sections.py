@@ -164,6 +164,7 @@ class ValidationSection(Section):
     Attributes:
         checks: Checks, or groups of them; by default all.
         quick: Only those that would sink the claim at once.
+        deep: Those, too, that ask how much of what is shown is in the neurons.
         clips: Most clips to judge; by default 10, and 8 when quick.
         baselines: Methods that the judged one is held against.
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
@@ -171,14 +172,15 @@ class ValidationSection(Section):
 
     checks: Words | None = None
     quick: bool = False
+    deep: bool = False
     clips: Count | None = None
     baselines: Annotated[tuple[str, ...], BeforeValidator(_list)] = ("mean", "nearest", "ridge")
     held_out: Annotated[tuple[Path, ...], BeforeValidator(_list)] = ()
 
     @model_validator(mode="after")
     def _one_choice(self) -> ValidationSection:
-        if self.checks is not None and self.quick:
-            raise ValueError("choose checks by quick or by name")
+        if (self.checks is not None) + self.quick + self.deep > 1:
+            raise ValueError("choose checks by quick, by deep or by name")
         return self
 
 

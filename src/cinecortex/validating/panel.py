@@ -16,6 +16,7 @@ from cinecortex.encoders.packing import Packed
 from cinecortex.errors import WrongUse
 from cinecortex.execution.content import content_of
 from cinecortex.execution.fingerprint import fingerprint
+from cinecortex.identifiability.identified import Identified
 from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, make_inverter
 from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording
@@ -89,6 +90,26 @@ def other_priors(model: Model, recording: Recording, *, seed: Seed) -> dict[str,
         name: named("map", model, recording, seed=seed, choices=choices, name=name)
         for name, choices in OTHER_PRIORS.items()
     }
+
+
+PROBES, STEPS, DRAWS = 2, 12, 8
+"""What the information of a stretch is measured with: an error of a few hundredths at the price of two inversions."""
+
+
+def measurer(model: Model, recording: Recording) -> Panelist:
+    """Who says how much of its answer is data."""
+    encoder = model.session(recording.session_id)
+    identity = {
+        "method": Identified.name,
+        "version": version("cinecortex"),
+        "encoder": encoder_fingerprint(encoder),
+        "settings": {"probes": PROBES, "steps": STEPS, "draws": DRAWS},
+    }
+
+    def make() -> Inverter:
+        return Identified(encoder=encoder, probes=PROBES, steps=STEPS, draws=DRAWS)
+
+    return Panelist(Identified.name, identity, make, ours=True)
 
 
 def foreign(spec: str, encoder: Encoder) -> Panelist:

@@ -17,17 +17,29 @@ from cinecortex.errors import WrongUse
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
+from cinecortex.identifiability.identified import Identified
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
-from cinecortex.validating.panel import Panelist, encoder_fingerprint, foreign, named, other_priors, own, stored
+from cinecortex.validating.panel import (
+    Panelist,
+    encoder_fingerprint,
+    foreign,
+    measurer,
+    named,
+    other_priors,
+    own,
+    stored,
+)
 from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, seen_clips
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
+from cinecortex.validation.deep import DEEP
+from cinecortex.validation.entry import Entry, Subject
 from cinecortex.validation.noisy_encoder import NoisyEncoder
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.suite import SUITE, Entry, Subject, entries
+from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
 
 SCHEMA = "cinecortex.findings/1"
@@ -48,6 +60,7 @@ class Options:
     Attributes:
         checks: Names of checks or of their groups; None for all.
         quick: Only the checks of the quick suite.
+        deep: The deep checks, too: how much of what is shown is in the neurons.
         clips: Most clips to judge, drawn at random; None for 10, and 8 for the quick suite.
         also: The other recordings that the encoder was fitted to, for the audit of leaks.
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
@@ -59,6 +72,7 @@ class Options:
 
     checks: Sequence[str] | None = None
     quick: bool = False
+    deep: bool = False
     clips: int | None = None
     also: Sequence[Recording] = ()
     held_out: Sequence[Path] = ()
@@ -189,6 +203,10 @@ class _Run:
             panel |= {n: named(n, self.model, self.recording, seed=self.seed) for n in self.options.baselines}
         if judged.name == "map" and movies is None:
             panel |= other_priors(self.model, self.recording, seed=self.seed)
+            # The most probable movie has no error bars; those of the posterior around it are its own.
+            panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
+        if self.encoder.movie_statistics is not None:
+            panel[Identified.name] = measurer(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:
@@ -219,6 +237,7 @@ class _Run:
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
+            drawn_by="sample" if "sample" in panel else "",
             priors={name: name.removeprefix("map, ") for name in panel if name.startswith("map, ")},
         )
 
@@ -270,9 +289,9 @@ class _Run:
 
 def _entries(options: Options) -> tuple[Entry, ...]:
     try:
-        return entries(options.checks, quick=options.quick)
+        return entries(options.checks, quick=options.quick, deep=options.deep)
     except KeyError as error:
-        known = [entry.id for entry in SUITE]
+        known = [entry.id for entry in (*SUITE, *DEEP)]
         (nearest,) = difflib.get_close_matches(str(error.args[0]), known, n=1, cutoff=0.0)
         raise WrongUse(
             f"--checks {error.args[0]!r} is unknown; the nearest is {nearest!r}, and there are {', '.join(known)}."

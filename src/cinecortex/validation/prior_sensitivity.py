@@ -17,10 +17,11 @@ from cinecortex.metrics.movies import AnyMovie
 from cinecortex.metrics.permutation import pairing_permutation
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
+from cinecortex.validation.against_control import LEAST_GAIN
 from cinecortex.validation.check import Answers, Asked, Question, answered
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import STRETCH, first_frames
-from cinecortex.validation.verdicts import LEVEL, decide, independent_units, rule
+from cinecortex.validation.verdicts import LEVEL, Decision, decide, independent_units, rule
 
 TEMPORAL_HZ = (0.0, 0.5, 2.0, 5.0, math.inf)
 SPATIAL_CYCLES_PER_PX = (0.0, 0.03, 0.06, 0.12, 0.25, math.inf)
@@ -35,8 +36,12 @@ class PriorSensitivity:
 
     The judged answer to each clip is correlated with the answers under the other priors. At 0.5 an answer under another
     prior tells a quarter of the variance of what is shown; below, most of the movie has to be put down to the choice of
-    prior. The truth plays no part. Which features stay is said by band of spatial and temporal frequency: a band stays
-    where its agreement reaches the same threshold, and follows the prior elsewhere.
+    prior. Which features stay is said by band of spatial and temporal frequency: a band stays where its agreement
+    reaches the same threshold, and follows the prior elsewhere.
+
+    Noise that is fitted stays, too, whatever the prior. So the claim is only supported where what stays is of the movie
+    shown: the answers under other priors must be more like it than like the movies of other clips, by as much as is
+    worth claiming of any control. Where that is not so the agreement alone decides nothing.
 
     A uniform answer shows nothing that could stay, and agrees at 0. Priors are handed in that a careful user might have
     taken. A flat one is none of them: under it an inversion fits noise, and what differs is noise and not prior (on the
@@ -49,10 +54,11 @@ class PriorSensitivity:
         clips: How many clips are asked; the first, one trial of each.
         frames: How much of each, from its start.
         threshold: Least agreement.
+        least_gain: How much more like its own movie than like others an answer under another prior must be.
     """
 
     id: ClassVar[str] = "prior.sensitivity"
-    claim: ClassVar[str] = "What the reconstruction shows does not depend on the prior chosen."
+    claim: ClassVar[str] = "What the reconstruction shows of the movie does not depend on the prior chosen."
 
     priors: Mapping[str, str]
     seed: Seed
@@ -60,6 +66,7 @@ class PriorSensitivity:
     clips: int = 6
     frames: int = STRETCH
     threshold: float = 0.5
+    least_gain: float = LEAST_GAIN
 
     def __post_init__(self) -> None:
         if not self.priors:
@@ -70,7 +77,9 @@ class PriorSensitivity:
         """The rule in words."""
         return (
             f"Movie correlation of the answer with those under other priors ({', '.join(self.priors.values())}), mean "
-            f"over priors, on {self.clips} clips: {rule(self.threshold)}."
+            f"over priors, on {self.clips} clips: {rule(self.threshold)}. Undecided, too, unless the answers under "
+            f"other priors correlate with the movie shown by {self.least_gain:g} more than with those of other clips, "
+            "by the lower end of the interval."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
@@ -90,14 +99,20 @@ class PriorSensitivity:
         likeness = self._likeness(judged, list(others.values()))
         values = [float(value) for value in np.diagonal(likeness)]
         units = independent_units(told, values)
-        decision = decide(units, threshold=self.threshold, seed=self.seed / self.id / "interval")
+        seed = self.seed / self.id / "interval"
+        decision = decide(units, threshold=self.threshold, seed=seed)
+        true = self._of_the_movie(told, list(others.values()))
+        of_the_movie = decide(independent_units(told, true), threshold=self.least_gain, seed=seed)
+        verdict, doubt = decision.verdict, ""
+        if verdict == "supported" and of_the_movie.verdict != "supported":
+            verdict, doubt = "undecided", f"What stays is not shown to be of the movie: {_stated(of_the_movie)}."
         test = pairing_permutation(likeness, seed=self.seed / self.id / "pairs")
         bands = self._bands(told, judged, others)
         interval = decision.interval
         return Finding(
             id=self.id,
             claim=self.claim,
-            verdict=decision.verdict,
+            verdict=verdict,
             metric="movie correlation with the answers under other priors",
             value=interval.value,
             interval=(interval.low, interval.high),
@@ -107,12 +122,14 @@ class PriorSensitivity:
             rule=self.rule,
             null=Null(float(likeness.mean()), test.null) if told else None,
             p=test.p,
-            notes=" ".join(filter(None, (decision.note, units.note, self._features(bands)))),
+            notes=" ".join(filter(None, (doubt, decision.note, units.note, self._features(bands)))),
             data={
                 "session": [trial.session_id for trial in told],
                 "trial": [trial.trial_id for trial in told],
                 "clip": [trial.clip_id for trial in told],
                 "agreement": values,
+                "more like its own movie": _numbers(*true),
+                "more like its own movie, interval": _numbers(of_the_movie.interval.low, of_the_movie.interval.high),
                 "priors": dict(self.priors),
                 "agreement by prior": {
                     name: [self._alike(a, b) for a, b in zip(judged, other, strict=True)]
@@ -122,7 +139,7 @@ class PriorSensitivity:
                 "contrast": list(map(_contrast, judged)),
                 "temporal bands (Hz)": _edges(TEMPORAL_HZ),
                 "spatial bands (cycles/px)": _edges(SPATIAL_CYCLES_PER_PX),
-                "agreement by band": [[None if value != value else value for value in row] for row in bands.tolist()],
+                "agreement by band": [_numbers(*row) for row in bands.tolist()],
                 "threshold": self.threshold,
                 "needed": decision.needed,
                 "permutations": test.permutations,
@@ -151,6 +168,19 @@ class PriorSensitivity:
                 alike = [self._alike(answer[:common], other[column][:common]) for other in others]
                 table[row, column] = np.mean(alike)
         return table
+
+    def _of_the_movie(self, trials: Sequence[Trial], others: Sequence[Sequence[AnyMovie]]) -> list[float]:
+        """By clip: how much more the answers under other priors are like its movie than like those of other clips."""
+        found = []
+        for row, trial in enumerate(trials):
+            scores = []
+            for shown in trials:
+                common = min(len(trial.movie), len(shown.movie))
+                # The likeness to a movie that is uniform is NaN, and says nothing.
+                scores.append(np.mean([self.scoring(other[row][:common], shown.movie[:common]) for other in others]))
+            rest = [score for place, score in enumerate(scores) if place != row and score == score]
+            found.append(float(scores[row] - np.mean(rest)) if rest else math.nan)
+        return found
 
     def _bands(
         self, trials: Sequence[Trial], judged: Sequence[AnyMovie], others: Mapping[str, Sequence[AnyMovie]]
@@ -199,9 +229,21 @@ def _answer(answers: Answers, trial: Trial, method: str = "") -> AnyMovie:
     return answered(answers, trial, shown=trial.movie, method=method)
 
 
+def _stated(decision: Decision) -> str:
+    interval = decision.interval
+    return (
+        f"under other priors the answers correlate by {interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}] "
+        "more with the movie shown than with those of other clips"
+    )
+
+
 def _contrast(movie: AnyMovie) -> float:
     """Standard deviation over pixels and frames."""
     return float(movie.std(correction=0))
+
+
+def _numbers(*values: float) -> list[float | None]:
+    return [None if value != value else value for value in values]
 
 
 def _edges(edges: Sequence[float]) -> list[float | None]:

@@ -1,17 +1,17 @@
-"""The suite: every check in the order of what would sink the claim first, and what is to be said of its answers."""
+"""The suite: every check in the order of what would sink the claim first, and what is to be said of its answers.
+
+The deep checks, which ask how much of what is shown is in the neurons, stand behind it in `deep`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from cinecortex.encoders.base import Encoder
-from cinecortex.recording import Trial
-from cinecortex.seeds import Seed
-from cinecortex.validation.animal import Animal
 from cinecortex.validation.baselines import Baselines
 from cinecortex.validation.behavior_only import BehaviorOnly
 from cinecortex.validation.check import Check
+from cinecortex.validation.deep import DEEP
+from cinecortex.validation.entry import NO_HELD_OUT, NO_TRAINING, Entry, Subject
 from cinecortex.validation.generalisation_clips import GeneralisationClips
 from cinecortex.validation.generalisation_families import GeneralisationFamilies
 from cinecortex.validation.heldout_encoder import HeldoutEncoder
@@ -31,76 +31,8 @@ from cinecortex.validation.perturbation_scramble import Scramble
 from cinecortex.validation.perturbation_semantics import Semantics
 from cinecortex.validation.phase_randomised_check import PhaseRandomised
 from cinecortex.validation.prior_sensitivity import PriorSensitivity
-from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.time_shifted import TimeShifted
 from cinecortex.validation.trials_swapped import TrialsSwapped
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What checks may need besides the trials that are judged and the answers to them.
-
-    Attributes:
-        encoder: The encoder of the session, which the method may have inverted.
-        scoring: How an answer is held against a movie.
-        seed: Root of what the checks draw.
-        training: Trials that the encoder was fitted to or selected on, of every session it was fitted to.
-        own_training: Those of the judged session that it was fitted to.
-        own_select: Those of the judged session that it was selected on.
-        seen: Identity of every clip that the encoder says it was fitted to or selected on.
-        left_out: Trials of the judged session that its fit left out, and why, by its own word.
-        held_out: Encoders of the session that the method had nothing to do with, by what they are.
-        animal: Who watches movies that no recording holds.
-        repeats: Further trials, of clips that were shown more than once.
-        baselines: Names of the methods that the judged one is held against.
-        priors: What other priors the method can be asked under, in words, by the name that asks it so.
-    """
-
-    encoder: Encoder
-    scoring: Scoring
-    seed: Seed
-    training: tuple[Trial, ...] = ()
-    own_training: tuple[Trial, ...] = ()
-    own_select: tuple[Trial, ...] = ()
-    seen: frozenset[str] = frozenset()
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    held_out: Mapping[str, Encoder] = field(default_factory=dict)
-    animal: Animal | None = None
-    repeats: tuple[Trial, ...] = ()
-    baselines: tuple[str, ...] = ()
-    priors: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A check's place in the suite.
-
-    Attributes:
-        id: Name of the check.
-        make: The check, ready to ask; or, in a clause, what it would need.
-        states: What may be claimed where the answer is yes, as it goes on after "that".
-        sinks: Whether a no sinks the claim that the movie comes from the neurons; otherwise it limits it.
-        essential: Whether that claim cannot be made without a yes.
-        quick: Whether it is part of the quick suite.
-        needs_held_out: Whether it needs encoders that the method had nothing to do with.
-    """
-
-    id: str
-    make: Callable[[Subject], Check | str]
-    states: str
-    sinks: bool = False
-    essential: bool = False
-    quick: bool = False
-    needs_held_out: bool = False
-
-    @property
-    def marks(self) -> str:
-        """``**`` for a check that is essential, ``*`` for another that sinks the claim, as the documentation has it."""
-        return "*" * (self.sinks + self.essential)
-
-
-NO_HELD_OUT = "it needs an encoder that the method had nothing to do with"
-NO_TRAINING = "the encoder does not say which trials of this recording it was fitted to"
 
 
 def _leakage_clips(subject: Subject) -> Check | str:
@@ -272,22 +204,24 @@ SUITE: tuple[Entry, ...] = (
 """From what would sink the claim to what refines it."""
 
 
-def entries(names: Sequence[str] | None = None, *, quick: bool = False) -> tuple[Entry, ...]:
+def entries(names: Sequence[str] | None = None, *, quick: bool = False, deep: bool = False) -> tuple[Entry, ...]:
     """The entries of these names (or of a whole group, such as ``controls``), in the order of the suite.
 
     Args:
-        names: None for all.
+        names: None for all of the suite; a deep check is asked by its name, or with all others by ``deep``.
         quick: Only those of the quick suite, where no name is given.
+        deep: The deep ones, too, where no name is given.
 
     Raises:
         KeyError: a name is neither of a check nor of a group.
     """
+    every = (*SUITE, *DEEP)
     if names is None:
-        return tuple(entry for entry in SUITE if entry.quick or not quick)
+        return tuple(entry for entry in (every if deep else SUITE) if entry.quick or not quick)
     for name in names:
-        if not any(_named(entry, name) for entry in SUITE):
+        if not any(_named(entry, name) for entry in every):
             raise KeyError(name)
-    return tuple(entry for entry in SUITE if any(_named(entry, name) for name in names))
+    return tuple(entry for entry in every if any(_named(entry, name) for name in names))
 
 
 def _named(entry: Entry, name: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from cinecortex.finding import Finding, Verdict
 from cinecortex.metrics.holm import holm
-from cinecortex.validation.suite import SUITE, Entry
+from cinecortex.validation.entry import Entry
+from cinecortex.validation.suite import SUITE
 
 ALPHA = 0.05
 

@@ -1,0 +1,39 @@
+"""The deep checks: how much of the reconstruction is in the neurons, how much is the prior's, and are its errors known?
+
+They take longer than the suite and speak of the encoder and its population as much as of the method; whether the
+movie comes from the neurons does not wait for them.
+"""
+
+from __future__ import annotations
+
+from cinecortex.validation.check import Check
+from cinecortex.validation.entry import Entry, Subject
+from cinecortex.validation.identifiability_data_share import DataShareCheck
+from cinecortex.validation.identifiability_information import InformationCheck
+from cinecortex.validation.population_scaling import PopulationScaling
+from cinecortex.validation.uncertainty_calibrated import UncertaintyCalibrated
+
+
+def _information(subject: Subject) -> Check | str:
+    return InformationCheck(subject.seed, subject.scoring)
+
+
+def _data_share(subject: Subject) -> Check | str:
+    return DataShareCheck(subject.seed, subject.scoring)
+
+
+def _uncertainty_calibrated(subject: Subject) -> Check | str:
+    return UncertaintyCalibrated(subject.seed, subject.scoring, method=subject.drawn_by)
+
+
+def _population_scaling(subject: Subject) -> Check | str:
+    return PopulationScaling(subject.seed, subject.scoring)
+
+
+DEEP: tuple[Entry, ...] = (
+    Entry(InformationCheck.id, _information, "the neurons determine a part of what is on the screen"),
+    Entry(DataShareCheck.id, _data_share, "where more of a pixel is said to be data, more of it is right"),
+    Entry(UncertaintyCalibrated.id, _uncertainty_calibrated, "its error bars hold as often as they say"),
+    Entry(PopulationScaling.id, _population_scaling, "more neurons make it better"),
+)
+"""From how much there is to know, to how well it is known."""
