@@ -1,4 +1,4 @@
-"""How much of what was shown comes back in the reconstruction, frequency by frequency: the modulation transfer.
+"""How much of what was shown comes back in the reconstruction: the modulation transfer, and what is painted instead.
 
 Every function takes movies, ``time height width``; pixels outside the mask and frames of the burn-in do not count.
 """
@@ -6,127 +6,110 @@ Every function takes movies, ``time height width``; pixels outside the mask and 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Complex, Float
-from torch import Tensor
 
 from cinecortex.errors import WrongUse
-from cinecortex.metrics.movies import AnyMask, AnyMovie
+from cinecortex.metrics.movies import BURN_IN, AnyMask, AnyMovie, counted
 
-Counted = Float[Tensor, " counted"]
-"""The pixels that count of all frames that count, one after another, in double precision."""
-
-
-@dataclass(frozen=True, eq=False)
-class Transfer:
-    """What an answer makes of the waves that were shown.
-
-    Attributes:
-        gain: Complex amplitude of each wave in the answer over that in the movie shown, ``wave``: its modulus is the
-            modulation transfer, its angle by how much the answer lags (radians).
-        rest: What of the answer is no shown wave, nor uniform.
-        shown: Variance of what was shown.
-    """
-
-    gain: Complex[Tensor, " wave"]
-    rest: Counted
-    shown: float
-
-    @property
-    def in_place(self) -> Float[Tensor, " wave"]:
-        """How much of each wave's contrast comes back where it was: the real part of the gain.
-
-        Unlike the modulus it is 0 on average where nothing is transferred, whatever the noise.
-        """
-        return self.gain.real.clone()
+LEAST_CONTRAST = 1e-6
+"""In luminance: a wave of less is not in a movie."""
 
 
-def wave_transfer(
+def grating_gain(
     answer: AnyMovie,
     shown: AnyMovie,
-    waves: Complex[Tensor, "wave time height width"],
+    phase: AnyMovie,
     *,
     mask: AnyMask | None = None,
     threshold: float = 0.5,
-    burn_in: int = 0,
-) -> Transfer:
-    """The complex gain of every shown wave, by least squares on all of them and a uniform level.
+    burn_in: int = BURN_IN,
+) -> complex:
+    """Complex amplitude of a grating in the answer over that in the movie shown.
 
-    Fitted together, waves do not leak into each other where mask and frames do not hold whole cycles of them. A
-    delay of ``d`` frames gives a wave of ``f`` cycles per frame a gain of angle ``2 pi f d``.
+    By least squares on its sine, its cosine and a uniform level, where mask and frames need not hold whole cycles. The
+    modulus is the modulation transfer, the real part what comes back in place, and the angle how much the answer lags:
+    a delay of ``d`` frames gives a grating of ``f`` cycles per frame the angle ``2 pi f d``. Noise adds to the modulus
+    and not, on average, to the real part.
 
     Args:
         answer: What is judged.
-        shown: The movie that was shown, as it was on the screen; it holds all the waves.
-        waves: ``exp(i phase)`` of each of them.
+        shown: The movie that was shown, as it was on the screen.
+        phase: Phase of the grating at every pixel and frame, in radians.
         mask: Weight per pixel; None counts all.
         threshold: Least weight of a pixel that counts.
         burn_in: Frames left out at the start.
 
     Raises:
-        WrongUse: sizes differ, nothing counts, or a wave is not in the movie shown.
+        WrongUse: sizes differ, nothing counts, or the grating is not in the movie shown.
     """
-    guess, true = (_counted(movie, mask, threshold, burn_in) for movie in (answer, shown))
-    if answer.shape != shown.shape or waves.shape[1:] != shown.shape:
-        sizes = ["x".join(map(str, one.shape)) for one in (answer, shown, waves[0])]
-        raise WrongUse(f"answer, movie and waves are of {', '.join(sizes)}; a transfer needs one size of all.")
-    parts = [_counted(part, mask, threshold, burn_in) for wave in waves for part in (wave.real, wave.imag)]
-    design = torch.stack([torch.ones_like(true), *parts], 1)
-    sides = torch.stack([guess, true], 1)
+    within = {"mask": mask, "threshold": threshold, "burn_in": burn_in}
+    guess, true = counted(answer, shown, **within)
+    angle, _ = counted(phase, shown, **within)
+    waves = torch.polar(torch.ones_like(angle, dtype=torch.float64), angle.double()).flatten()
+    design = torch.stack([torch.ones_like(waves.real), waves.real, waves.imag], 1)
+    sides = torch.stack([guess.double().flatten(), true.double().flatten()], 1)
     # By singular values: at the limit of the pixels sine and cosine of a wave may be one and the same.
-    fitted = torch.linalg.lstsq(design, sides, driver="gelsd").solution
-    cosine, sine = fitted[1::2], fitted[2::2]
-    answered, told = torch.complex(cosine, -sine).unbind(1)
-    if float(told.abs().min()) < 1e-6:
-        raise WrongUse("a wave is not in the movie that was shown; hand over the waves it was made of.")
-    return Transfer(answered / told, guess - design @ fitted[:, 0], float(true.var(correction=0)))
+    _, cosine, sine = torch.linalg.lstsq(design, sides, driver="gelsd").solution
+    answered, told = torch.complex(cosine, -sine).tolist()
+    if abs(told) < LEAST_CONTRAST:
+        raise WrongUse("the grating is not in the movie that was shown; hand over the phase it was made with.")
+    return complex(answered / told)
 
 
-def regression_transfer(
+def regression_gain(
     answer: AnyMovie,
     shown: AnyMovie,
     *,
     mask: AnyMask | None = None,
     threshold: float = 0.5,
-    burn_in: int = 0,
+    burn_in: int = BURN_IN,
 ) -> float:
     """Slope of the regression of the answer on the movie shown: 1 where its contrast comes back, 0 where nothing does.
 
+    Of an answer that is the movie after a linear filter it is the filter's transfer, in place, averaged over
+    frequencies with the power of the movie as weight.
+
+    Args and errors are those of `movie_correlation`.
+
     Returns:
         The slope; NaN for a uniform movie.
-
-    Raises:
-        WrongUse: sizes differ, or nothing counts.
     """
-    if answer.shape != shown.shape:
-        sizes = ["x".join(map(str, one.shape)) for one in (answer, shown)]
-        raise WrongUse(f"answer and movie are of {' and '.join(sizes)}; a transfer needs one size of both.")
-    guess, true = (_counted(movie, mask, threshold, burn_in) for movie in (answer, shown))
-    apart = true - true.mean()
-    if not bool((true > true.min()).any()):
-        return math.nan
-    return float((guess * apart).sum() / (true * apart).sum())
+    guess, true = counted(answer, shown, mask=mask, threshold=threshold, burn_in=burn_in)
+    apart = true.double() - true.double().mean()
+    power = float(apart.square().sum())
+    return float((guess.double() * apart).sum()) / power if power > LEAST_CONTRAST**2 * apart.numel() else math.nan
 
 
-def painted(first: Transfer, second: Transfer) -> float:
-    """What two answers to one movie share that was not in it, as a share of the variance shown.
+def painted(
+    answer: AnyMovie,
+    other: AnyMovie,
+    shown: AnyMovie,
+    *,
+    mask: AnyMask | None = None,
+    threshold: float = 0.5,
+    burn_in: int = BURN_IN,
+) -> float:
+    """What an answer shares with another answer that cannot know of this movie, as a share of its variance.
 
-    Noise of its own in each of the two takes no part, so that an answer is not charged with the noise of the responses:
-    only with what it shows again and again where something else was shown.
+    That is their covariance over the variance of the answer, or over that of the movie shown where this is larger: an
+    answer that is all but uniform, as it should be where nothing can be told, is not charged with the little that is
+    left.
+
+    Args:
+        answer: What is judged.
+        other: The same method's answer without the neurons, or to a movie that has nothing to do with this one.
+        shown: The movie that was shown.
+        mask: As in `movie_correlation`.
+        threshold: As there.
+        burn_in: As there.
 
     Returns:
-        About 0 where nothing is added; below 0 by chance only. NaN for a uniform movie.
+        About 0 where nothing is painted, 1 where the answer is all painted; below 0 by chance only.
     """
-    if not first.shown > 0:
-        return math.nan
-    return float((first.rest * second.rest).mean()) / first.shown
-
-
-def _counted(movie: AnyMovie, mask: AnyMask | None, threshold: float, burn_in: int) -> Counted:
-    pixels = torch.ones(movie.shape[1:], dtype=torch.bool) if mask is None else mask >= threshold
-    counted = movie[burn_in:, pixels.to(movie.device)]
-    if not counted.numel():
-        raise WrongUse("no pixel of the mask or no frame after the burn-in is left to count.")
-    return counted.double().flatten()
+    within = {"mask": mask, "threshold": threshold, "burn_in": burn_in}
+    guess, true = counted(answer, shown, **within)
+    unknowing, _ = counted(other, shown, **within)
+    one, two, three = (movie.double() - movie.double().mean() for movie in (guess, unknowing, true))
+    most = max(float(one.square().mean()), float(three.square().mean()))
+    return float((one * two).mean()) / most if most > LEAST_CONTRAST**2 else 0.0

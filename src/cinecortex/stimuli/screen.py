@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cinecortex.errors import WrongUse
+from cinecortex.errors import BadData, WrongUse
+
+WIDTH_DEG, WIDTH_CM, DISTANCE_CM = "screen_width_deg", "screen_width_cm", "screen_distance_cm"
+"""What metadata call it."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,32 @@ class ScreenGeometry:
     def cycles_per_px(self, cycles_per_degree: float) -> float:
         """A spatial frequency as the animal sees it, on the screen."""
         return cycles_per_degree * self.degrees_per_px
+
+
+def screen_of(metadata: Mapping[str, str], width_px: int) -> ScreenGeometry | None:
+    """The screen that a recording's metadata tell of; None where they tell of none. Nothing is guessed.
+
+    They tell of it by ``screen_width_deg``, or by ``screen_width_cm`` and ``screen_distance_cm``: of what the movie
+    fills.
+
+    Args:
+        metadata: Of the recording.
+        width_px: Width of its frames.
+
+    Raises:
+        BadData: a value is no number above 0, or one of two lengths is missing.
+    """
+    told = {name: metadata[name] for name in (WIDTH_DEG, WIDTH_CM, DISTANCE_CM) if name in metadata}
+    if not told:
+        return None
+    try:
+        numbers = {name: float(value) for name, value in told.items()}
+        if WIDTH_DEG in numbers:
+            return ScreenGeometry(width_px, numbers[WIDTH_DEG])
+        return ScreenGeometry.flat(width_px, width_cm=numbers[WIDTH_CM], distance_cm=numbers[DISTANCE_CM])
+    except (ValueError, KeyError, WrongUse) as error:
+        given = ", ".join(f"{name} {value!r}" for name, value in told.items())
+        raise BadData(
+            f"the recording's metadata say {given}; give {WIDTH_DEG}, or {WIDTH_CM} and {DISTANCE_CM}, as numbers "
+            "above 0."
+        ) from error
