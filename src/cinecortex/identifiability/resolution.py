@@ -178,7 +178,7 @@ def measure_resolution(
         raise WrongUse(f"some observations have fewer than the {frames} frames of a movie; take longer ones.")
     burn_in = min(burn_in, frames // 2)
     done, total = 0, len(probes) * len(animals) * repeats
-    cells = []
+    cells: list[Cell] = []
     for probe in probes:
         streams = [seed / probe.name / number for number in range(repeats)]
         movies = [probe.movie(stream / "movie", frames=frames, frame_size=like[0].frame_size) for stream in streams]

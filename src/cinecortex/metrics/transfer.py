@@ -43,9 +43,8 @@ def grating_gain(
     Raises:
         WrongUse: sizes differ, nothing counts, or the grating is not in the movie shown.
     """
-    within = {"mask": mask, "threshold": threshold, "burn_in": burn_in}
-    guess, true = counted(answer, shown, **within)
-    angle, _ = counted(phase, shown, **within)
+    guess, true = counted(answer, shown, mask=mask, threshold=threshold, burn_in=burn_in)
+    angle, _ = counted(phase, shown, mask=mask, threshold=threshold, burn_in=burn_in)
     waves = torch.polar(torch.ones_like(angle, dtype=torch.float64), angle.double()).flatten()
     design = torch.stack([torch.ones_like(waves.real), waves.real, waves.imag], 1)
     sides = torch.stack([guess.double().flatten(), true.double().flatten()], 1)
@@ -107,9 +106,8 @@ def painted(
     Returns:
         About 0 where nothing is painted, 1 where the answer is all painted; below 0 by chance only.
     """
-    within = {"mask": mask, "threshold": threshold, "burn_in": burn_in}
-    guess, true = counted(answer, shown, **within)
-    unknowing, _ = counted(other, shown, **within)
+    guess, true = counted(answer, shown, mask=mask, threshold=threshold, burn_in=burn_in)
+    unknowing, _ = counted(other, shown, mask=mask, threshold=threshold, burn_in=burn_in)
     one, two, three = (movie.double() - movie.double().mean() for movie in (guess, unknowing, true))
     most = max(float(one.square().mean()), float(three.square().mean()))
     return float((one * two).mean()) / most if most > LEAST_CONTRAST**2 else 0.0

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain, evaluating
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Behavior, Movie, Response
+from cinecortex.tensors import Behavior, Movie, Rates, Response
 
 Rate = Float[np.ndarray, "time neuron"]
 
@@ -67,7 +67,8 @@ class NoiselessEncoder:
 def _expected(encoder: Encoder, movie: Movie, behavior: Behavior) -> Response:
     with torch.no_grad(), evaluating(encoder):
         seen, told = (one[None].to(encoder.device, encoder.dtype) for one in (movie, behavior))
-        return encoder(seen, told)[0].cpu()
+        rates: Rates = encoder(seen, told)
+    return rates[0].cpu()
 
 
 def noisy(rate: Rate, model: ObservationModel | None, seed: Seed) -> Rate:
