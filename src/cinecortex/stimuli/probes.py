@@ -18,8 +18,10 @@ from cinecortex.tensors import Movie
 
 NYQUIST = 0.5
 """Cycles per pixel and cycles per frame that pixels and frames can carry at most."""
-CONTRAST, SPREAD = 0.8, 0.15
-"""Michelson contrast of gratings, and standard deviation of noise in luminance."""
+SPREAD = 0.15
+"""Standard deviation of every probe in luminance, about that of natural clips."""
+CONTRAST = 2 * math.sqrt(2) * SPREAD
+"""Michelson contrast of gratings about mid-gray that have this standard deviation."""
 FREQUENCIES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 2 / 5)
 """Cycles per pixel, up to four fifths of what pixels can carry."""
 RATES = (0.0, 1 / 60, 1 / 30, 1 / 15, 2 / 15, 4 / 15, 2 / 5)

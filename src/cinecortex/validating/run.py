@@ -21,6 +21,7 @@ from cinecortex.identifiability.identified import Identified
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
 from cinecortex.validating.panel import (
@@ -37,7 +38,7 @@ from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
-from cinecortex.validation.noisy_encoder import NoisyEncoder
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
@@ -65,6 +66,7 @@ class Options:
         also: The other recordings that the encoder was fitted to, for the audit of leaks.
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
+        screen: What a pixel is in degrees of visual angle; None for what the recording's metadata say, if anything.
         machines: Where inversions run.
         tell: Told the plan and what was done, in sentences.
         progress: Told of every inversion.
@@ -77,6 +79,7 @@ class Options:
     also: Sequence[Recording] = ()
     held_out: Sequence[Path] = ()
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
+    screen: ScreenGeometry | None = None
     machines: Machines = field(default_factory=Machines)
     tell: Tell = _silent
     progress: Progress = _silent
@@ -235,6 +238,8 @@ class _Run:
             left_out={name: why for facts in told for name, why in facts.get("dropped", {}).items()},
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
+            noiseless=NoiselessEncoder(next(iter(held_out.values()))) if held_out else None,
+            screen=options.screen or screen_of(recording.metadata, recording.frame_size[1]),
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
             drawn_by="sample" if "sample" in panel else "",

@@ -7,10 +7,11 @@ movie comes from the neurons does not wait for them.
 from __future__ import annotations
 
 from cinecortex.validation.check import Check
-from cinecortex.validation.entry import Entry, Subject
+from cinecortex.validation.entry import NO_HELD_OUT, Entry, Subject
 from cinecortex.validation.identifiability_data_share import DataShareCheck
 from cinecortex.validation.identifiability_information import InformationCheck
 from cinecortex.validation.population_scaling import PopulationScaling
+from cinecortex.validation.resolution_limits import ResolutionLimits
 from cinecortex.validation.uncertainty_calibrated import UncertaintyCalibrated
 
 
@@ -20,6 +21,12 @@ def _information(subject: Subject) -> Check | str:
 
 def _data_share(subject: Subject) -> Check | str:
     return DataShareCheck(subject.seed, subject.scoring)
+
+
+def _resolution_limits(subject: Subject) -> Check | str:
+    if subject.animal is None:
+        return NO_HELD_OUT
+    return ResolutionLimits(subject.animal, subject.seed, subject.scoring, subject.noiseless, subject.screen)
 
 
 def _uncertainty_calibrated(subject: Subject) -> Check | str:
@@ -33,6 +40,12 @@ def _population_scaling(subject: Subject) -> Check | str:
 DEEP: tuple[Entry, ...] = (
     Entry(InformationCheck.id, _information, "the neurons determine a part of what is on the screen"),
     Entry(DataShareCheck.id, _data_share, "where more of a pixel is said to be data, more of it is right"),
+    Entry(
+        ResolutionLimits.id,
+        _resolution_limits,
+        "what is coarse comes back and what is too fine is not painted",
+        needs_held_out=True,
+    ),
     Entry(UncertaintyCalibrated.id, _uncertainty_calibrated, "its error bars hold as often as they say"),
     Entry(PopulationScaling.id, _population_scaling, "more neurons make it better"),
 )

@@ -40,7 +40,7 @@ MEASURED = 5
 
 CYCLES, SLOW, SHARP = 3, 1 / 30, 0.4
 """Of coarse gratings along the frame and per frame; of fine ones per pixel and per frame, where 0.5 is the limit."""
-PARTS, LASTING = 8, 8
+PARTS, LASTING = 8, 8.0
 """Coarse noise is smooth over an eighth of the frame and over eight frames; fine noise is white."""
 MOST_PAINTED = 0.5
 """Of the contrast of an answer no more than half may be there whatever is shown, or without any neuron."""
@@ -219,8 +219,8 @@ class ResolutionLimits:
             yield COARSE, Grating(low, SLOW, direction)
             yield COARSE, Noise(length, LASTING)
             yield FINE, Grating(SHARP, SHARP, direction)
-            yield FINE, Noise(0, 0)
-        for probe in (Grating(low, SHARP, first), Grating(SHARP, SLOW, first), Noise(length, 0), Noise(0, LASTING)):
+            yield FINE, Noise(0.0, 0.0)
+        for probe in (Grating(low, SHARP, first), Grating(SHARP, SLOW, first), Noise(length, 0.0), Noise(0.0, LASTING)):
             yield BETWEEN, probe
 
     def _data_share(self, trials: Sequence[Trial], answers: Answers) -> dict[str, Any]:
