@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from cinecortex.encoders.fit import FitSettings
 from cinecortex.encoders.train import fit_model
 from cinecortex.identifiability.grating_share import grating_share
 from cinecortex.identifiability.identified import Identified
-from cinecortex.identifiability.resolution import Point, Resolution, measure_resolution
+from cinecortex.identifiability.resolution import Cell, Point, Resolution, measure_resolution
 from cinecortex.inversion.map import MAP
 from cinecortex.metrics.cutoff import Cutoff, cutoff
 from cinecortex.recording import Recording, Trial
@@ -37,6 +36,8 @@ from cinecortex.validation.stretch import STRETCH, first_frames
 from page import command_of, publish, remarks, table
 
 NOISY, NOISELESS = "noisy", "noiseless"
+SOLVED = {"iterations": 30, "tolerance": 3e-3}
+"""To about a hundredth of a share."""
 ABOUT = (
     "Movies of 100 frames, of which the last 70 and the pixels inside the mask count. Each cell: with response noise / "
     "without."
@@ -73,9 +74,8 @@ def shares_of(
     found: dict[tuple[float, float], list[float]] = {}
     for trial in trials:
         around = measurer.around_a_draw(first_frames(trial, STRETCH).observe(), SEED / "share" / trial.trial_id)
-        shares = grating_share(
-            around, probes, mask=(mask >= 0.5).float(), preconditioner=inverter.inverse_hessian(STRETCH)
-        )
+        preconditioner = inverter.inverse_hessian(STRETCH)
+        shares = grating_share(around, probes, mask=(mask >= 0.5).float(), preconditioner=preconditioner, **SOLVED)
         for probe, share in zip(probes, shares, strict=True):
             found.setdefault(probe.axes, []).append(share)
         print(f"data share of gratings, trial {trial.trial_id}", flush=True)
@@ -185,30 +185,31 @@ def main() -> None:
         "progress": lambda done, total, name: print(f"{done} of {total}: {name}", flush=True),
         "seed": SEED / "resolution",
     }
-    began = time.process_time()
-    cells = []
-    for probes, repeats in ((waves, 1), (noises(options.lengths, options.lengths), options.repeats)):
-        if probes:
-            cells += measure_resolution(inverter, animals, probes, repeats=repeats, **shared).cells
-    shown = sum(len(cell.scores) for cell in cells)
-    each = (time.process_time() - began) / max(1, shown)
-    found = Resolution(tuple(cells), STRETCH, rate, screen)
-    shares = shares_of(encoder, trials[: options.clips], waves, inverter.mask) if waves and options.clips else {}
-    facts = [
-        f"Simulated mouse of {len(recording.neurons):,} neurons. `map` inverts one encoder; another one, which had "
-        f"nothing to do with it, watches. {shown} movies shown and inverted, {each:.1f} s of one core for each.",
-        f"The mask holds {int((inverter.mask >= 0.5).sum())} of {inverter.mask.numel()} pixels. Data share: mean over "
-        f"the first {STRETCH} frames of {min(options.clips, len(trials))} recorded clips and over directions, of what "
-        "a detector of the grating within the mask would measure; it needs no animal in silico.",
-        "Directions: " + ", ".join(f"{direction:g}" for direction in options.directions) + " degrees.",
-    ]
-    publish(
-        options.out,
-        "What can be resolved",
-        lines_of(found, shares, facts),
-        command=command_of("resolution.py", parser, options),
-        about=ABOUT,
-    )
+    cells: list[Cell] = []
+    shares: dict[tuple[float, float], float] = {}
+
+    def write() -> None:
+        found = Resolution(tuple(cells), STRETCH, rate, screen)
+        facts = [
+            f"Simulated mouse of {len(recording.neurons):,} neurons. `map` inverts one encoder; another one, which had "
+            "nothing to do with it, watches.",
+            f"The mask holds {int((inverter.mask >= 0.5).sum())} of {inverter.mask.numel()} pixels. Data share: mean "
+            f"over the first {STRETCH} frames of {min(options.clips, len(trials))} recorded clips and over directions, "
+            "of what a detector of the grating within the mask would measure; it needs no animal in silico.",
+        ]
+        command = command_of("resolution.py", parser, options)
+        publish(options.out, "What can be resolved", lines_of(found, shares, facts), command=command, about=ABOUT)
+
+    # The page is written after every part, so that a run that was stopped leaves what it knows.
+    cells += measure_resolution(inverter, animals, waves, **shared).cells
+    write()
+    if options.clips:
+        shares |= shares_of(encoder, trials[: options.clips], waves, inverter.mask)
+        write()
+    cells += measure_resolution(
+        inverter, animals, noises(options.lengths, options.lengths), repeats=options.repeats, **shared
+    ).cells
+    write()
 
 
 if __name__ == "__main__":
