@@ -11,6 +11,7 @@ The demo's mouse has no screen, and none is guessed.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ from cinecortex.stimuli.probes import Grating, Noise, gratings, noises
 from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask
 from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
+from cinecortex.validation.resolution_limits import ResolutionLimits
 from cinecortex.validation.stretch import STRETCH, first_frames
 from page import command_of, publish, remarks, table
 
@@ -108,9 +110,11 @@ def share_lines(shares: dict[tuple[float, float], float], found: Resolution) -> 
 
 def ended(limit: Cutoff, per: float) -> str:
     """A limit as tables show it."""
-    return {"at": f"{per * limit.frequency:.3g}", "below": "nowhere", "above": f"above {per * limit.frequency:.3g}"}[
-        limit.where
-    ]
+    return {
+        "at": f"{per * limit.frequency:.3g}",
+        "below": f"below {per * limit.frequency:.3g}",
+        "above": f"above {per * limit.frequency:.3g}",
+    }[limit.where]
 
 
 def lines_of(found: Resolution, shares: dict[tuple[float, float], float], facts: Sequence[str]) -> list[str]:
@@ -138,6 +142,17 @@ def lines_of(found: Resolution, shares: dict[tuple[float, float], float], facts:
     return [*lines, *remarks(facts)]
 
 
+def finding_lines(file: Path) -> list[str]:
+    """What the check said, by the findings of a validation."""
+    (found,) = (one for one in json.loads(file.read_text())["findings"] if one["id"] == ResolutionLimits.id)
+    rows = [
+        [name, arm["verdict"], f"{arm['value']:.3f}", "{:.3f} to {:.3f}".format(*arm["interval"]), str(arm["n"])]
+        for name, arm in found["data"]["arms"].items()
+    ]
+    header = ["arm", "verdict", "value", "95 %", "movies"]
+    return [f"## `{ResolutionLimits.id}`: {found['verdict']}", "", *table(header, rows), "", found["notes"], ""]
+
+
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
@@ -163,6 +178,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=float, nargs="*", default=[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
     parser.add_argument("--repeats", type=int, default=2, help="of each noise; of gratings there are directions")
     parser.add_argument("--clips", type=int, default=3, help="recorded clips whose data share is measured")
+    parser.add_argument("--findings", type=Path, help="findings.json of a validation that asked resolution.limits")
     parser.add_argument("--screen-deg", type=float, help="degrees that the width of the movies filled")
     parser.add_argument("--out", type=Path, default=Path("docs/results/resolution.md"))
     options = parser.parse_args()
@@ -185,6 +201,7 @@ def main() -> None:
         "progress": lambda done, total, name: print(f"{done} of {total}: {name}", flush=True),
         "seed": SEED / "resolution",
     }
+    told = finding_lines(options.findings) if options.findings else []
     cells: list[Cell] = []
     shares: dict[tuple[float, float], float] = {}
 
@@ -198,7 +215,9 @@ def main() -> None:
             "of what a detector of the grating within the mask would measure; it needs no animal in silico.",
         ]
         command = command_of("resolution.py", parser, options)
-        publish(options.out, "What can be resolved", lines_of(found, shares, facts), command=command, about=ABOUT)
+        publish(
+            options.out, "What can be resolved", [*told, *lines_of(found, shares, facts)], command=command, about=ABOUT
+        )
 
     # The page is written after every part, so that a run that was stopped leaves what it knows.
     cells += measure_resolution(inverter, animals, waves, **shared).cells

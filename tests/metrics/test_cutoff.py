@@ -16,7 +16,10 @@ from cinecortex.metrics.cutoff import Cutoff, cutoff, share_over_frequency
     [
         ((0.1, 0.2, 0.4), (0.9, 0.7, 0.3), Cutoff(0.2 * math.sqrt(2), "at")),
         ((0.1, 0.4), (0.75, 0.25), Cutoff(0.2, "at")),
-        ((0.0, 0.4), (1.0, 0.2), Cutoff(0.25, "at")),
+        # Between standing still and the slowest change nothing was measured.
+        ((0.0, 0.4, 0.5), (1.0, 0.2, 0.1), Cutoff(0.4, "below")),
+        ((0.0, 0.4), (0.2, 0.1), Cutoff(0.4, "below")),
+        ((0.0, 0.1, 0.4), (1.0, 0.75, 0.25), Cutoff(0.2, "at")),
         # Neurons that prefer some frequency.
         ((0.1, 0.2, 0.4, 0.8), (0.2, 0.8, 0.2, 0.1), Cutoff(0.2 * math.sqrt(2), "at")),
         # Something that comes up again is not counted.
@@ -34,7 +37,7 @@ def test_it_is_where_it_is(frequencies, values, expected):
 def test_it_is_said_in_words_and_in_the_unit():
     assert Cutoff(0.1, "at").words("Hz", 30.0) == "falls below one half at 3 Hz"
     assert Cutoff(0.4, "above").words("cycles per px") == "is not below one half up to 0.4 cycles per px"
-    assert Cutoff(0.1, "below").words("Hz") == "is below one half at every frequency"
+    assert Cutoff(0.1, "below").words("Hz", 30.0) == "is below one half from 3 Hz on"
 
 
 @pytest.mark.parametrize(("frequencies", "values"), [((), ()), ((0.1,), (0.5, 0.4)), ((0.2, 0.1), (0.5, 0.4))])

@@ -22,8 +22,8 @@ class Cutoff:
 
     Attributes:
         frequency: The frequency.
-        where: ``at`` it; ``below`` it, as the curve is under the threshold at every frequency and this is the lowest;
-            ``above`` it, as the curve is not yet under it at the highest, which this is.
+        where: ``at`` it; ``below`` it, as the curve is under the threshold at every frequency above 0 and this is the
+            lowest; ``above`` it, as the curve is not yet under it at the highest, which this is.
     """
 
     frequency: float
@@ -32,7 +32,7 @@ class Cutoff:
     def words(self, unit: str, per: float = 1.0) -> str:
         """Such as ``falls below one half at 0.1 cycles per px``; ``per`` turns the frequency into the unit."""
         if self.where == "below":
-            return "is below one half at every frequency"
+            return f"is below one half from {self.frequency * per:.3g} {unit} on"
         if self.where == "above":
             return f"is not below one half up to {self.frequency * per:.3g} {unit}"
         return f"falls below one half at {self.frequency * per:.3g} {unit}"
@@ -42,10 +42,10 @@ def cutoff(frequencies: Sequence[float], values: Sequence[float], *, threshold: 
     """Where a curve first falls below a threshold beyond its peak.
 
     From the peak on, since neurons that prefer some frequency may tell less of lower ones. Between two frequencies the
-    curve is a line over log frequency, and over frequency itself from 0 on.
+    curve is a line over log frequency. Between 0 and the lowest other one nothing is made up.
 
     Args:
-        frequencies: Rising.
+        frequencies: Rising, from 0 on.
         values: The curve.
         threshold: What it falls below.
 
@@ -55,14 +55,16 @@ def cutoff(frequencies: Sequence[float], values: Sequence[float], *, threshold: 
     if not values or len(values) != len(frequencies) or list(frequencies) != sorted(set(frequencies)):
         raise WrongUse("a cutoff needs one value for each of some rising frequencies.")
     peak = max(range(len(values)), key=lambda place: values[place])
+    lowest = min((each for each in frequencies if each > 0), default=frequencies[0])
     if values[peak] < threshold:
-        return Cutoff(frequencies[0], "below")
+        return Cutoff(lowest, "below")
     for place in range(peak, len(values) - 1):
         low, high = frequencies[place], frequencies[place + 1]
         if values[place + 1] < threshold:
+            if low == 0:
+                return Cutoff(lowest, "below")
             part = (values[place] - threshold) / (values[place] - values[place + 1])
-            between = math.exp((1 - part) * math.log(low) + part * math.log(high)) if low > 0 else part * high
-            return Cutoff(between, "at")
+            return Cutoff(math.exp((1 - part) * math.log(low) + part * math.log(high)), "at")
     return Cutoff(frequencies[-1], "above")
 
 
