@@ -178,7 +178,7 @@ def test_limits_of_resolution_are_told_in_degrees_where_the_screen_is_known(reco
         held_out=[tmp_path / "watches"],
         screen=ScreenGeometry(recording.frame_size[1], 2.0 * recording.frame_size[1]),
     )
-    found = validating.validate(recording, model, out=tmp_path, trials=recording.tier(TEST), options=asked)
+    found = validating.validate(recording, model, "mean", out=tmp_path, trials=recording.tier(TEST), options=asked)
     (finding,) = found.findings
     assert finding.data["units"] == {"spatial": "cycles per degree", "temporal": "Hz"}
     assert {cell["animal"] for cell in finding.data["cells"]} == {"noisy", "noiseless"}
