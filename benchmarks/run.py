@@ -27,6 +27,7 @@ def main() -> int:
         ["ensembling.py"],
         ["draws.py"],
         ["calibration.py"],
+        ["resolution.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

@@ -10,8 +10,10 @@ from tests.validating.conftest import Painter
 
 from cinecortex import validating
 from cinecortex.data.shown import read_exhibit
+from cinecortex.encoders.checkpoint import save_model
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry
 from cinecortex.validating.subject import choose_clips
 from cinecortex.validation.check import JUDGED, Question
 from cinecortex.validation.suite import SUITE, entries
@@ -178,4 +180,18 @@ def test_deep_checks_are_answered_by_who_measures(recording, model, tmp_path):
     measured = [answer for question, answer in found.answers.items() if question.method == "information"]
     assert len(measured) == 6
     assert all(answer.information is not None and answer.information.bits > 0 for answer in measured)
+    json.dumps(found.content, allow_nan=False)
+
+
+def test_limits_of_resolution_are_told_in_degrees_where_the_screen_is_known(recording, model, tmp_path):
+    save_model(model, tmp_path / "watches")
+    asked = validating.Options(
+        checks=["resolution.limits"],
+        held_out=[tmp_path / "watches"],
+        screen=ScreenGeometry(recording.frame_size[1], 2.0 * recording.frame_size[1]),
+    )
+    found = validating.validate(recording, model, "mean", out=tmp_path, trials=recording.tier(TEST), options=asked)
+    (finding,) = found.findings
+    assert finding.data["units"] == {"spatial": "cycles per degree", "temporal": "Hz"}
+    assert {cell["animal"] for cell in finding.data["cells"]} == {"noisy", "noiseless"}
     json.dumps(found.content, allow_nan=False)

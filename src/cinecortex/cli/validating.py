@@ -64,6 +64,9 @@ def validate(
     baselines: Annotated[
         str, typer.Option(help="Methods that the judged one is held against, with commas.")
     ] = "mean,nearest,ridge",
+    screen_deg: Annotated[
+        float | None, typer.Option(help="Degrees of visual angle that the width of the movies filled, if known.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that exists.")] = None,
     consent: ConsentOption = None,
@@ -77,6 +80,7 @@ def validate(
     from cinecortex.data.stored import read_movies
     from cinecortex.execution.machines import Machines
     from cinecortex.seeds import Seed
+    from cinecortex.stimuli.screen import ScreenGeometry
 
     refuse_output(out, out / "findings.json" if (out / "findings.json").exists() else out / "answers")
     given = {"--quick": quick, "--deep": deep, "--checks": checks is not None}
@@ -98,6 +102,7 @@ def validate(
             also=others,
             held_out=list(held_out or ()),
             baselines=[name.strip() for name in baselines.split(",")],
+            screen=None if screen_deg is None else ScreenGeometry(loaded.frame_size[1], screen_deg),
             machines=Machines(workers=workers, scheduler=scheduler),
             command=shlex.join(["cinecortex", *sys.argv[1:]]),
             tell=(lambda sentence: None) if as_json else say,

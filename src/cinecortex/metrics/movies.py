@@ -85,9 +85,25 @@ def movie_correlation(
     Raises:
         WrongUse: sizes disagree, no pixel counts, or no frame is left after the burn-in.
     """
+    guess, true = counted(reconstruction, truth, mask=mask, threshold=threshold, burn_in=burn_in)
+    return float(correlate(guess.flatten(), true.flatten()))
+
+
+def counted(
+    reconstruction: AnyMovie,
+    truth: AnyMovie,
+    *,
+    mask: AnyMask | None = None,
+    threshold: float = 0.5,
+    burn_in: int = BURN_IN,
+) -> tuple[Float[Tensor, "frame pixel"], Float[Tensor, "frame pixel"]]:
+    """What counts of both movies: the pixels inside the mask, after the burn-in.
+
+    Args and errors are those of `movie_correlation`.
+    """
     guess, true = _compared(reconstruction, truth, burn_in)
     pixels = _pixels(mask, threshold, true)
-    return float(correlate(guess[:, pixels].flatten(), true[:, pixels].flatten()))
+    return guess[:, pixels], true[:, pixels]
 
 
 def frame_correlation(

@@ -21,6 +21,7 @@ from cinecortex.identifiability.metamer import Metamer
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
 from cinecortex.validating.document import document, write_json
@@ -39,7 +40,7 @@ from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
-from cinecortex.validation.noisy_encoder import NoisyEncoder
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
@@ -71,6 +72,7 @@ class Options:
         shown: Whether what a report shows is kept, too.
         measured: Of how many clips it is measured for the report how much of each pixel is data; None for three of the
             suite, all of it with the deep checks, and none where haste or single checks were asked for.
+        screen: What a pixel is in degrees of visual angle; None for what the recording's metadata say, if anything.
         machines: Where inversions run.
         command: What was asked for, for the record.
         tell: Told the plan and what was done, in sentences.
@@ -86,6 +88,7 @@ class Options:
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
     shown: bool = True
     measured: int | None = None
+    screen: ScreenGeometry | None = None
     machines: Machines = field(default_factory=Machines)
     command: str = "cinecortex.validate"
     tell: Tell = _silent
@@ -271,6 +274,8 @@ class _Run:
             left_out=left_out_trials(self.model, [recording, *options.also]),
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
+            noiseless=NoiselessEncoder(next(iter(held_out.values()))) if held_out else None,
+            screen=options.screen or screen_of(recording.metadata, recording.frame_size[1]),
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
             drawn_by="sample" if "sample" in panel else "",
