@@ -31,12 +31,14 @@ from cinecortex.validating.panel import (
     named,
     other_priors,
     own,
+    solver,
     stored,
 )
 from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, seen_clips
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
+from cinecortex.validation.error_budget import SOLVED
 from cinecortex.validation.noisy_encoder import NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
@@ -207,6 +209,8 @@ class _Run:
             panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
+        if None not in (self.encoder.movie_statistics, self.encoder.observation_model):
+            panel[SOLVED] = solver(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:

@@ -1,4 +1,4 @@
-"""An animal in silico: what a held-out encoder expects, with noise like that of the neurons it was fitted to."""
+"""Animals in silico: what an encoder expects, as it is or with noise like that of the neurons it was fitted to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain, evaluating
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Behavior, Movie, Response
+from cinecortex.tensors import Behavior, Movie, Rates, Response
 
 Rate = Float[np.ndarray, "time neuron"]
 
@@ -18,6 +18,21 @@ LEAST_RATE = 1e-6
 """No encoder promises to expect nothing at all; below this a neuron is silent anyway."""
 LEAST_SHAPE = 1e-9
 """Of the beta distributions, whose parameters must be above 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class NoiselessEncoder:
+    """Watches as its encoder would, and answers with what that expects: as if the neurons had no noise.
+
+    Attributes:
+        encoder: Of the same population as the one that is inverted, or that one itself.
+    """
+
+    encoder: Encoder
+
+    def watch(self, movie: Movie, behavior: Behavior, seed: Seed) -> Response:
+        """The rate of its neurons, ``time neuron``, in the unit of the recording; the seed is not asked."""
+        return _expected(self.encoder, movie, behavior).to(movie)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +60,15 @@ class NoisyEncoder:
 
     def watch(self, movie: Movie, behavior: Behavior, seed: Seed) -> Response:
         """What its neurons do, ``time neuron``, in the unit of the recording; the seed is for their noise."""
-        with torch.no_grad(), evaluating(self.encoder):
-            seen, told = (one[None].to(self.encoder.device, self.encoder.dtype) for one in (movie, behavior))
-            expected = self.encoder(seen, told)[0]
-        rate = expected.cpu().double().numpy()
+        rate = _expected(self.encoder, movie, behavior).cpu().double().numpy()
         return torch.from_numpy(noisy(rate, self.encoder.observation_model, seed)).to(movie)
+
+
+def _expected(encoder: Encoder, movie: Movie, behavior: Behavior) -> Response:
+    with torch.no_grad(), evaluating(encoder):
+        seen, told = (one[None].to(encoder.device, encoder.dtype) for one in (movie, behavior))
+        rates: Rates = encoder(seen, told)
+    return rates[0]
 
 
 def noisy(rate: Rate, model: ObservationModel | None, seed: Seed) -> Rate:
