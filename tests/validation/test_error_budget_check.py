@@ -145,7 +145,9 @@ def test_the_parts_are_differences_of_squared_errors_and_sum_up():
     alone = float((truth - 0.5)[4:].square().mean())
     # By hand: what is told of the pixels without noise is exact, and with mixing it is the mixed movie.
     assert parts["prior"][2] == pytest.approx(0.0, abs=1e-9)
-    assert parts["encoder"][2] == pytest.approx(float((mixed(truth, 0.3) - truth)[4:].square().mean()) / alone, rel=1e-4)
+    assert parts["encoder"][2] == pytest.approx(
+        float((mixed(truth, 0.3) - truth)[4:].square().mean()) / alone, rel=1e-4
+    )
     answer = trial.response.unflatten(1, SIZE) / 10
     assert parts["total"][2] == pytest.approx(float((answer - truth)[4:].square().mean()) / alone, rel=1e-4)
     for place in range(CLIPS):
