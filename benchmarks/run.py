@@ -27,6 +27,7 @@ def main() -> int:
         ["ensembling.py"],
         ["draws.py"],
         ["calibration.py"],
+        ["error_budget.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

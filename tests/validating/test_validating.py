@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 import torch
 from tests.validating.conftest import Painter
 
 from cinecortex import validating
+from cinecortex.encoders.checkpoint import save_model
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.seeds import Seed
 from cinecortex.validating.subject import choose_clips
@@ -166,4 +168,20 @@ def test_deep_checks_are_answered_by_who_measures(recording, model, tmp_path):
     measured = [answer for question, answer in found.answers.items() if question.method == "information"]
     assert len(measured) == 6
     assert all(answer.information is not None and answer.information.bits > 0 for answer in measured)
+    json.dumps(found.content, allow_nan=False)
+
+
+def test_the_error_budget_asks_the_method_and_a_descent_to_the_end(recording, model, tmp_path):
+    save_model(model, tmp_path / "another")
+    asked = validating.Options(checks=["error.budget"], held_out=[tmp_path / "another"])
+    found = validating.validate(recording, model, out=tmp_path, trials=recording.tier(TEST), options=asked)
+    assert found.missing == {}
+    assert [finding.id for finding in found.findings] == ["error.budget"]
+    asked_of = Counter(question.method for question in found.answers)
+    assert asked_of == {JUDGED: 5 * 6, "solved": 3 * 6}
+    # The held-out encoder is the inverted one: nothing is the encoder's, and a descent ends where it ends.
+    parts = found.findings[0].data["parts"]
+    assert parts["encoder"] == pytest.approx([0.0] * 6, abs=1e-3)
+    assert parts["inverter"] == pytest.approx([0.0] * 6, abs=0.02)
+    assert min(parts["prior"]) > 0
     json.dumps(found.content, allow_nan=False)

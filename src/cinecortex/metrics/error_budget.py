@@ -20,7 +20,7 @@ PARTS: tuple[Part, ...] = ("prior", "inverter", "noise", "encoder")
 TERMS: tuple[Term, ...] = (*PARTS, "sum", "total", "remainder", "interaction", "unlike", "avoidable")
 
 REMEDIES: Mapping[Part, str] = {
-    "prior": "what these neurons leave open even without noise; more neurons or a better prior would mend it",
+    "prior": "what is seen too weakly even without noise, or not at all; more neurons or a better prior would mend it",
     "inverter": "what a descent to the end would not leave; a longer descent or another method would mend it",
     "noise": "what the neurons say beside the movie; more neurons or several presentations would mend it",
     "encoder": "what encoders of these neurons disagree on; a better encoder, or an ensemble, would mend it",
@@ -54,7 +54,12 @@ class Recovered:
 
     @property
     def prior(self) -> float:
-        """What stays without noise, with the right encoder, solved to the end: what the neurons cannot see."""
+        """What stays without noise, with the right encoder, solved to the end: what the prior holds back.
+
+        That is what the neurons do not see, and what they see too weakly: an inversion that must reckon with noise
+        trusts them no further, whether there is noise or not. It is the bias of the estimate, as `noise` is its
+        variance.
+        """
         return self.solved
 
     @property
@@ -145,11 +150,11 @@ class ErrorBudget:
         total = self.interval("total", seed=seed).value
         if not total > 0:
             return "There is no error to account for."
-        shares = {term: self.share(term, seed=seed) for term in (*PARTS, "remainder")}
-        told = ", ".join(f"{part} {_words(shares[part])}" for part in PARTS)
+        shares = {term: _words(self.share(term, seed=seed)) for term in (*PARTS, "remainder")}
+        told = ", ".join(f"{part} {shares[part]}" for part in PARTS)
         return (
             f"Of the error on recorded responses ({total:.2f} of what the prior alone gets wrong): {told}; not "
-            f"accounted for {_words(shares['remainder'])}. The largest part is {self.largest}: {REMEDIES[self.largest]}."
+            f"accounted for {shares['remainder']}. The largest part is {self.largest}: {REMEDIES[self.largest]}."
         )
 
     def to_json(self) -> dict[str, Any]:
