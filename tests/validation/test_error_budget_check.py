@@ -96,13 +96,27 @@ def test_errors_of_a_methods_own_making_are_refuted(method):
     finding = finding_of(getattr(methods, method), shown)
     assert (finding.verdict, finding.n) == ("refuted", CLIPS)
     assert finding.metric == METRIC_OWN
-    assert finding.value > finding.interval[0] > 0.5
+    assert finding.value > finding.interval[0] > 0.25
     assert "The largest part is inverter" in finding.notes
     json.dumps(finding.to_json(), allow_nan=False)
 
 
+@pytest.mark.parametrize(("own", "verdict"), [(0.05, "supported"), (0.3, "refuted")])
+def test_noise_of_a_methods_own_counts_as_its_own(own, verdict):
+    """A little, beside neurons that are noisier, is accounted for; more than a quarter of all is not."""
+
+    def scattering(question, observation):
+        answer = methods.honest(question, observation)
+        random = (Seed(23) / question.trial_id / question.control).torch()
+        return answer + own * torch.randn(answer.shape, generator=random)
+
+    finding = finding_of(scattering, recorded())
+    assert finding.verdict == verdict
+    assert (finding.data["share"]["inverter"]["value"] > 0.25) == (verdict == "refuted")
+
+
 def test_a_decoder_that_pays_with_blur_for_less_noise_is_not_refuted():
-    """What it leaves without noise is more than half of its error, and a descent to the end makes about the other."""
+    """What it leaves without noise is a large part of its error, and a descent to the end is no better for it."""
     finding = finding_of(methods.smoothed, recorded(noise=2.0), check(noise=2.0))
     assert finding.verdict != "refuted"
     assert finding.data["share"]["inverter"]["value"] > 0.3
@@ -205,6 +219,6 @@ def test_a_check_keeps_its_promises():
         CHECK.judge(shown, cut)
     empty = CHECK.judge([], {})
     assert (empty.verdict, empty.n) == ("undecided", 0)
-    with pytest.raises(WrongUse, match="both are above 0"):
+    with pytest.raises(WrongUse, match="above 0"):
         replace(CHECK, margin=0.0)
     assert math.isnan(empty.value)
