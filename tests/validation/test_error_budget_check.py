@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from tests.validation import methods
+from tests.validation import methods, tiny
 from tests.validation.in_silico import ClearEye, Eye
 from tests.validation.methods import FRAMES, SIZE, Shown, answers, asking_others, trials
 
@@ -19,7 +19,10 @@ from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Check, Question
+from cinecortex.validation.deep import DEEP
+from cinecortex.validation.entry import NO_HELD_OUT
 from cinecortex.validation.error_budget import METRIC, METRIC_OWN, SOLVED, ErrorBudgetCheck
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.perturbation_contrast import Contrast
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import first_frames
@@ -192,6 +195,20 @@ def test_it_asks_once_what_other_checks_ask_and_one_trial_of_each_clip():
     assert sum(question.method == SOLVED for question in asked) == 3 * 2
     shared = Contrast(CHECK.other_noisy, SEED, SCORING).ask(shown).keys() & asked.keys()
     assert {question.trial_id for question in shared} == {"0", "0, as it was", "1", "1, as it was"}
+
+
+def test_the_suite_asks_with_the_animal_of_the_other_checks_and_the_noise_of_each_encoder():
+    (entry,) = (one for one in DEEP if one.id == ErrorBudgetCheck.id)
+    assert entry.needs_held_out
+    subject = tiny.subject()
+    made = entry.make(subject)
+    assert made.other_noisy is subject.animal
+    assert isinstance(made.own, NoiselessEncoder)
+    assert made.own.encoder is subject.encoder
+    assert isinstance(made.own_noisy, NoisyEncoder)
+    assert made.own_noisy.encoder is subject.encoder
+    assert made.other.encoder is subject.held_out["another seed"]
+    assert entry.make(replace(subject, held_out={}, animal=None)) == NO_HELD_OUT
 
 
 def test_only_the_start_of_a_long_clip_is_asked():
