@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ from cinecortex.validation.arms import weakest
 from cinecortex.validation.check import INTACT, JUDGED, Answers, Asked, Question, answered
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.stretch import STRETCH, first_frames, shown_altered, shown_as_it_was
+from cinecortex.validation.stretch import STRETCH, first_frames, one_of_each_clip, shown_altered, shown_as_it_was
 from cinecortex.validation.verdicts import LEAST, LEVEL
 
 SOLVED = "solved"
@@ -103,7 +103,8 @@ class ErrorBudgetCheck:
     def ask(self, trials: Sequence[Trial]) -> Asked:
         """Every clip as recorded and from four kinds of made-up responses; two of them also solved to the end."""
         asked: dict[Question, Observation] = {}
-        for _, stretch in self._stretches(trials):
+        for trial in one_of_each_clip(trials):
+            stretch = first_frames(trial, self.frames)
             intact = stretch.observe()
             asked[Question.of(stretch)] = asked[Question.of(stretch, method=SOLVED)] = intact
             silent = controls.no_neurons(intact, self.seed / PRIOR)
@@ -118,7 +119,8 @@ class ErrorBudgetCheck:
         """The parts, their sum against the total, and whose the errors are."""
         told, recovered = [], []
         scores: dict[str, list[float | None]] = {}
-        for trial, stretch in self._stretches(trials):
+        for trial in one_of_each_clip(trials):
+            stretch = first_frames(trial, self.frames)
             movies, truth = self._movies(stretch, answers), stretch.movie
             alone = self.scoring.squared_error(movies.pop("prior alone"), truth)
             if alone > 0:
@@ -129,16 +131,8 @@ class ErrorBudgetCheck:
                     score = self.scoring(movie, truth)
                     scores.setdefault(name, []).append(None if math.isnan(score) else score)
         budget = ErrorBudget(tuple(trial.clip_id for trial in told), tuple(recovered))
-        left_out = sum(1 for _ in self._stretches(trials)) - len(told)
+        left_out = len(one_of_each_clip(trials)) - len(told)
         return self._conclude(told, budget, {"movie correlation": scores}, left_out)
-
-    def _stretches(self, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Trial]]:
-        """One trial of each clip, and its stretch."""
-        first: dict[tuple[str, str], Trial] = {}
-        for trial in trials:
-            first.setdefault((trial.session_id, trial.clip_id), trial)
-        for trial in first.values():
-            yield trial, first_frames(trial, self.frames)
 
     def _shown(self, stretch: Trial) -> dict[str, Trial]:
         """The stretch as it would have been recorded from each animal in silico."""
