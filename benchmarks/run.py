@@ -28,6 +28,7 @@ def main() -> int:
         ["draws.py"],
         ["calibration.py"],
         ["resolution.py"],
+        ["error_budget.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

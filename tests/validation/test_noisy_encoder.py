@@ -159,3 +159,14 @@ def test_without_noise_it_says_what_its_encoder_expects():
     movie = torch.rand(7, *SIZE, generator=SEED.torch())
     for seed in (SEED, Seed(8)):
         torch.testing.assert_close(animal.watch(movie, torch.zeros(7, 1), seed), movie.flatten(1))
+
+
+def test_without_noise_it_answers_with_the_rate_whatever_the_seed():
+    encoder = Pixels(None).train()
+    animal = NoiselessEncoder(encoder)
+    assert isinstance(animal, Animal)
+    movie = torch.rand(12, *SIZE, generator=SEED.torch())
+    response = animal.watch(movie, torch.zeros(12, 1), SEED)
+    torch.testing.assert_close(response, movie.flatten(1), atol=1e-6, rtol=0)
+    assert encoder.training, "left as it was found"
+    assert torch.equal(response, animal.watch(movie, torch.zeros(12, 1), SEED / "other"))

@@ -106,6 +106,26 @@ def counted(
     return guess[:, pixels], true[:, pixels]
 
 
+def mean_squared_error(
+    reconstruction: AnyMovie,
+    truth: AnyMovie,
+    *,
+    mask: AnyMask | None = None,
+    threshold: float = 0.5,
+    burn_in: int = BURN_IN,
+) -> float:
+    """Mean squared difference of luminance over all pixels and frames inside the mask and after the burn-in.
+
+    Unlike a correlation it counts wrong brightness and contrast, and errors that have nothing to do with each other
+    add up in it.
+
+    Args and errors are those of `movie_correlation`.
+    """
+    guess, true = _compared(reconstruction, truth, burn_in)
+    pixels = _pixels(mask, threshold, true)
+    return float((guess[:, pixels] - true[:, pixels]).double().square().mean())
+
+
 def frame_correlation(
     reconstruction: AnyMovie,
     truth: AnyMovie,

@@ -33,6 +33,7 @@ from cinecortex.validating.panel import (
     named,
     other_priors,
     own,
+    solver,
     stored,
 )
 from cinecortex.validating.showing import asked_to_show, keep_shown
@@ -40,6 +41,7 @@ from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
+from cinecortex.validation.error_budget import SOLVED
 from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
@@ -246,6 +248,9 @@ class _Run:
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
             panel[Metamer.name] = metamer(self.model, self.recording)
+
+        if None not in (self.encoder.movie_statistics, self.encoder.observation_model):
+            panel[SOLVED] = solver(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:
