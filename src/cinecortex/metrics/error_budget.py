@@ -150,7 +150,8 @@ class ErrorBudget:
         total = self.interval("total", seed=seed).value
         if not total > 0:
             return "There is no error to account for."
-        shares = {term: _words(self.share(term, seed=seed)) for term in (*PARTS, "remainder")}
+        told_of: tuple[Term, ...] = (*PARTS, "remainder")
+        shares = {term: _words(self.share(term, seed=seed)) for term in told_of}
         told = ", ".join(f"{part} {shares[part]}" for part in PARTS)
         return (
             f"Of the error on recorded responses ({total:.2f} of what the prior alone gets wrong): {told}; not "
@@ -164,15 +165,14 @@ class ErrorBudget:
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> ErrorBudget:
         """What `to_json` gave."""
-        draws = ("noisy", "other_noisy")
-        recovered = tuple(
-            Recovered(**{name: tuple(value) if name in draws else value for name, value in one.items()})
+        recovered: list[Mapping[str, Any]] = [
+            {**one, "noisy": tuple(one["noisy"]), "other_noisy": tuple(one["other_noisy"])}
             for one in content["recovered"]
-        )
-        return ErrorBudget(tuple(content["clips"]), recovered)
+        ]
+        return ErrorBudget(tuple(content["clips"]), tuple(Recovered(**one) for one in recovered))
 
 
 def _words(share: Interval) -> str:
-    if share.n < 2:
-        return f"{share.value:.0%}"
-    return f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}]"
+    # Rounded first, and 0 added: nobody wants to read of -0 %.
+    value, low, high = (f"{round(end, 2) + 0.0:.0%}" for end in (share.value, share.low, share.high))
+    return value if share.n < 2 else f"{value} [{low}, {high}]"
