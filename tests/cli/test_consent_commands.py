@@ -80,7 +80,7 @@ def test_invert_keeps_it_with_the_result_and_every_export_carries_it(run, person
     attrs = xr.open_zarr(tmp_path / "out").attrs
     assert (attrs["consent"], attrs["species"], attrs["simulated"]) == (STATED, "Homo  SAPIENS", "false")
     for kind in ("mp4", "av1", "gif", "tiff", "png", "nwb"):
-        ran = run("export", tmp_path / "out", "--format", kind, "--out", tmp_path / "files" / kind)
+        ran = run("export", tmp_path / "out", "--format", kind, "--out", tmp_path / "files" / kind, "--scale", 1)
         assert ran.code == 0, ran.err
         for file in (tmp_path / "files" / kind).iterdir():
             content = file.read_bytes()

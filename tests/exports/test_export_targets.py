@@ -10,21 +10,22 @@ from cinecortex.errors import BadData, WrongUse
 from cinecortex.exports import FORMATS, Request, export
 from cinecortex.exports.run import ENDINGS
 
+SMALL = Request(scale=1)
 OF_RESULTS = [name for name in FORMATS if name not in ("csv", "svg")]
 
 
 @pytest.mark.parametrize("kind", OF_RESULTS)
 def test_every_trial_has_a_file_whatever_its_id(store, tmp_path, kind):
-    seen = []
-    paths = export(store(), kind, tmp_path / "all", progress=lambda *told: seen.append(told))
+    seen, result = [], store()
+    paths = export(result, kind, tmp_path / "all", request=SMALL, progress=lambda *told: seen.append(told))
     ending = ".av1.mp4" if kind == "av1" else ENDINGS[kind][0]
     assert [path.name for path in paths] == [f"trial-5{ending}", f"trial-a%2Fb{ending}"]
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == sorted(path.name for path in paths)
     assert seen == [(number, 2, path.name) for number, path in enumerate(paths, 1)]
     # Again: these are ours, so they are replaced.
-    assert export(store(), kind, tmp_path / "all") == paths
+    assert export(result, kind, tmp_path / "all", request=SMALL) == paths
     if kind != "nwb":
-        (std,) = export(store(), kind, tmp_path / "all", request=Request(trials=["5"], variable="std"))
+        (std,) = export(result, kind, tmp_path / "all", request=Request(trials=["5"], variable="std", scale=1))
         assert std.name == f"trial-5-std{ending}"
 
 
