@@ -33,6 +33,10 @@ TestFramesOption = Annotated[
 ]
 TierOption = Annotated[str | None, typer.Option(help="Only trials of this tier; by default every tier but train.")]
 TrialsOption = Annotated[str | None, typer.Option(help="Only these trials, by id, separated by commas.")]
+ConsentOption = Annotated[
+    str | None,
+    typer.Option(help="Of human subjects: what consent and ethics approval there is. Kept with all that is made."),
+]
 
 
 def load_recordings(paths: list[Path], clip_frames: int, test_frames: str | None) -> tuple[Recording, ...]:

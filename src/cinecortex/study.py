@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cinecortex.consent import about_subject
 from cinecortex.data import NearCopy, near_copies
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
@@ -210,15 +212,34 @@ def _touches(pair: NearCopy, clips: frozenset[str]) -> bool:
     return pair.first in clips or pair.second in clips
 
 
+def machine() -> str:
+    """What numbers were computed on, in words."""
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
+    threads = torch.get_num_threads()
+    return (
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, {threads} "
+        f"thread{'s' * (threads != 1)} a task, {accelerator}"
+    )
+
+
 def versions() -> dict[str, str]:
     """Versions of what numbers come from."""
     return {name: version(name) for name in ("cinecortex", "torch", "numpy", "scipy")}
 
 
-def provenance(model: Model, recording: Recording, *, seed: int, command: str) -> dict[str, str]:
-    """Versions, seeds and fingerprints, for a result or a report."""
+def provenance(model: Model, recording: Recording, *, seed: int, command: str, consent: str = "") -> dict[str, str]:
+    """Versions, seeds and fingerprints, whose movies these are, and what was stated of consent, for a result or report.
+
+    Args:
+        model: Holds the encoder.
+        recording: What was reconstructed from.
+        seed: Root of every random number.
+        command: For the record.
+        consent: From `cinecortex.consent.stated_consent`.
+    """
     facts = session_facts(model, recording.session_id)
     return {
+        **about_subject(recording, consent),
         "command": command,
         "seed": str(seed),
         "recording": recording.fingerprint,

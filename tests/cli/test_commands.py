@@ -15,7 +15,7 @@ from cinecortex.data import read_result, words
 
 COMMANDS = (
     "simulate", "inspect", "fit", "import-weights", "calibrate", "invert", "compare", "predict", "evaluate", "tune",
-    "demo", "run",
+    "demo", "run", "validate", "export", "view",
 )  # fmt: skip
 
 

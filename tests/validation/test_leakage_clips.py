@@ -122,6 +122,7 @@ def test_an_exact_copy_in_another_session_refutes(training, tested):
         "clip": tested[1].clip_id,
         "training_trial": "7",
         "training_session": "b",
+        "fitted": True,
         **whole,
     }
     assert second["test_trial"] == "again", "every presentation is named"
@@ -199,11 +200,36 @@ def test_unrelated_clips_of_a_tiny_world_are_not_joined():
     assert LeakageClips(training, identities(training)).judge(trials(3, first=102), {}).value == 1.0
 
 
-def test_what_the_fit_left_out_is_told(tested, training):
-    seen = frozenset(one.clip_id for one in training)
-    left_out = {"77": "Its clip is also shown in t0, which is tested."}
-    finding = LeakageClips(training, seen, left_out).judge(tested, {})
-    assert finding.verdict == "supported", "what was left out did not leak"
-    assert "near-copies of them: 1. The encoder says that its fit left them out" in finding.notes
-    assert finding.data["left out of the fit"] == left_out
-    assert "left them out" not in LeakageClips(training, seen).judge(tested, {}).notes
+def test_copies_that_the_fit_left_out_leave_the_question_open(tested, training):
+    copies = [trial("77", tested[1].movie), trial("78", (0.8 * tested[2].movie.flip(2) + 0.1))]
+    finding = LeakageClips(training, identities(training), copies).judge(tested, {})
+    assert finding.verdict == "undecided", "nothing leaked, but these clips were shown in training"
+    assert finding.value == 0.0
+    assert [(p["test_trial"], p["training_trial"], p["fitted"]) for p in finding.data["pairs"]] == [
+        ("t1", "77", False),
+        ("t2", "78", False),
+    ]
+    assert finding.data["left out of the fit"] == ["77", "78"]
+    assert "as near-copies: 2 of 5" in finding.notes
+    assert "--trials t0,t3,t4" in finding.notes
+
+
+def test_copies_of_clips_that_are_not_judged_do_not_matter(tested, training):
+    finding = LeakageClips(training, identities(training), [trial("77", tested[1].movie)]).judge(tested[2:], {})
+    assert finding.verdict == "supported"
+    assert finding.data["pairs"] == []
+
+
+def test_one_leak_outweighs_what_was_left_out(tested, training):
+    leaked = [*training, trial("5", tested[0].movie)]
+    finding = LeakageClips(leaked, identities(leaked), [trial("77", tested[1].movie)]).judge(tested, {})
+    assert finding.verdict == "refuted"
+    assert finding.value == pytest.approx(0.2)
+    assert {(p["training_trial"], p["fitted"]) for p in finding.data["pairs"]} == {("5", True), ("77", False)}
+
+
+def test_where_every_clip_was_shown_in_training_none_is_recommended(tested, training):
+    copies = [trial(f"c{number}", one.movie) for number, one in enumerate(tested)]
+    finding = LeakageClips(training, identities(training), copies).judge(tested, {})
+    assert finding.verdict == "undecided"
+    assert "none of these is left" in finding.notes

@@ -12,6 +12,7 @@ import typer
 
 from cinecortex.choosing import (
     ClipFramesOption,
+    ConsentOption,
     EncoderOption,
     JsonOption,
     RecordingArgument,
@@ -64,6 +65,7 @@ def invert(
     shuffle_neurons: Annotated[
         bool, typer.Option(help="A control: permute the identities of the neurons; the score should fall to chance.")
     ] = False,
+    consent: ConsentOption = None,
     seed: SeedOption = 0,
     clip_frames: ClipFramesOption = 300,
     test_frames: TestFramesOption = None,
@@ -71,6 +73,7 @@ def invert(
 ) -> None:
     """Reconstruct movies from recorded responses, blind to the movies that were shown; then score them."""
     from cinecortex import methods, study
+    from cinecortex.consent import stated_consent
     from cinecortex.data import write_result
     from cinecortex.inversion.map import MAP
     from cinecortex.seeds import Seed
@@ -86,6 +89,7 @@ def invert(
         raise WrongUse(f"--samples goes with --method {', '.join(methods.DRAWING)}; {method} draws nothing.")
     refuse_output(out, out / "ended")
     loaded, model = load_with_model(recording, encoder, clip_frames, test_frames)
+    stated = stated_consent(loaded, consent)
     chosen = choose_trials(loaded, tier, trials)
     root = Seed(seed)
     forward = model.session(loaded.session_id)
@@ -103,7 +107,8 @@ def invert(
     fitted = inverter.recalibration.to_json() if isinstance(inverter, methods.Calibrated) else None
     if shuffle_neurons:
         inverter = study.Controlled(inverter, study.shuffled_neurons)
-    facts = study.provenance(model, loaded, seed=seed, command=shlex.join(["cinecortex", *sys.argv[1:]]))
+    command = shlex.join(["cinecortex", *sys.argv[1:]])
+    facts = study.provenance(model, loaded, seed=seed, command=command, consent=stated)
     with progress(f"inverting by {inverter.name}", quiet=as_json) as report:
         results = study.invert_trials(inverter, chosen, seed=root / "invert", progress=report)
     options = {"mask": mask, "behavior": behavior, "prior": prior, "recalibration": fitted}
@@ -131,6 +136,7 @@ def compare(
     methods: Annotated[str, typer.Option(help="Methods with commas; differences are to the first.")] = "map,ridge,mean",
     tier: TierOption = None,
     trials: TrialsOption = None,
+    consent: ConsentOption = None,
     seed: SeedOption = 0,
     clip_frames: ClipFramesOption = 300,
     test_frames: TestFramesOption = None,
@@ -153,6 +159,7 @@ def compare(
         cut=cut_of(clip_frames, test_frames),
         command=shlex.join(["cinecortex", *sys.argv[1:]]),
         stage=partial(progress, quiet=as_json),
+        consent=consent,
     )
     if as_json:
         print_json(found.to_json())
@@ -177,8 +184,9 @@ def demo(
     """Run the whole story on the in-silico mouse and write a report."""
     from cinecortex.demo import run_demo
 
-    page, scores = run_demo(
+    page, scores, sentence = run_demo(
         out, neurons=neurons, clips=clips, seconds=seconds, paper_steps=paper_steps, seed=seed, stage=progress
     )
     print_scores(scores)
+    say(sentence)
     say(f"The report is at {page.resolve()}")

@@ -19,6 +19,7 @@ from typing import Any
 from cinecortex import study
 from cinecortex.compare.job import Job, kept_answers
 from cinecortex.compare.tables import Comparison, Outcome
+from cinecortex.consent import stated_consent
 from cinecortex.data import Cut
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
@@ -46,6 +47,7 @@ def compare(
     cut: Cut,
     command: str,
     stage: Stage,
+    consent: str | None = None,
 ) -> Comparison:
     """Run methods on the same trials, score them, and write the tables.
 
@@ -64,13 +66,16 @@ def compare(
         cut: How the recording was cut, if it is continuous.
         command: For the record.
         stage: Opens a stage.
+        consent: Of a human subject, what was stated; answers that another statement was made for are not used again.
 
     Raises:
-        WrongUse: ``out`` holds something else, no method was named, or the encoder was not calibrated.
+        WrongUse: ``out`` holds something else, no method was named, the encoder was not calibrated, or the subject is
+            human and nothing was stated.
         BadData: ``out`` cannot be made.
     """
     if not methods:
         raise WrongUse("no method was named; give at least one.")
+    stated = stated_consent(recording, consent)
     _refuse(out)
     forward = model.session(recording.session_id)
     mask = MAP(encoder=forward).mask.cpu()
@@ -80,8 +85,9 @@ def compare(
         "encoder": encoder_fingerprint(encoder),
         "seed": seed,
         "version": version("cinecortex"),
+        **({"consent": stated} if stated else {}),
     }
-    facts = study.provenance(model, recording, seed=seed, command=command)
+    facts = study.provenance(model, recording, seed=seed, command=command, consent=stated)
     facts |= {"encoder": str(identity["encoder"]), "session": recording.session_id}
     job = Job(
         method=methods[0],

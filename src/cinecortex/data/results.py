@@ -37,11 +37,11 @@ def write_result(path: Path | str, results: Results, *, attrs: Mapping[str, Any]
 
     Variables: ``movie (trial, time, height, width)`` in 0..1 and, where any reconstruction has them, ``std``,
     ``data_std``, ``model_std``, ``lower``, ``upper``, ``data_share`` (same axes), ``sample (sample, trial, time,
-    height, width)`` and ``mask (trial, height, width)``; per trial ``frames``, ``trial_id``, ``clip_id``,
-    ``session_id``, ``ended``, ``energy``, ``frame_passes`` and ``seconds``. Where information was measured there are
-    ``bits`` and ``dimensions`` per trial, with all of it in the attribute ``measured`` of ``bits``. Shorter trials, and
-    what a reconstruction lacks, are NaN. Words are stored as numbers into the list in the attribute ``names`` of their
-    variable (see ``words``); trial ids that are whole numbers stay numbers.
+    height, width)`` and ``mask (trial, height, width)``; per trial ``frames``, ``frame_rate_hz``, ``trial_id``,
+    ``clip_id``, ``session_id``, ``ended``, ``energy``, ``frame_passes`` and ``seconds``. Where information was measured
+    there are ``bits`` and ``dimensions`` per trial, with all of it in the attribute ``measured`` of ``bits``. Shorter
+    trials, and what a reconstruction lacks, are NaN. Words are stored as numbers into the list in the attribute
+    ``names`` of their variable (see ``words``); trial ids that are whole numbers stay numbers.
 
     Args:
         path: The store to make, by custom ending in ``.zarr``.
@@ -191,6 +191,8 @@ def _write_per_trial(store: zarr.Group, results: Results) -> None:
     _put(store, "seconds", np.array([answer.seconds for answer in answers], dtype=np.float64), ("trial",))
     _put(store, "frame_passes", np.array([answer.frame_passes for answer in answers]), ("trial",))
     _put(store, "frames", np.array([len(answer.movie) for answer in answers]), ("trial",))
+    rates = np.array([trial.frame_rate_hz for trial in trials], dtype=np.float64)
+    _put(store, "frame_rate_hz", rates, ("trial",), units="Hz")
     _write_information(store, answers)
 
 

@@ -226,6 +226,34 @@ class Standing:
     measure: str
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """One question, answered several times.
+
+    Attributes:
+        id: Name of the check.
+        claim: What ``supported`` would mean.
+        findings: One for each column of the table, None where it was not asked.
+    """
+
+    id: str
+    claim: str
+    findings: tuple[Finding | None, ...]
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """Findings of several validations side by side.
+
+    Attributes:
+        columns: Name of each validation.
+        rows: One for each question.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Verdicts, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Page:
     """Everything on the page.
@@ -233,6 +261,7 @@ class Page:
     Attributes:
         title: Name of the page.
         verdict: What was found, in one or two sentences.
+        more: What else was found, folded away under the verdict, or nothing.
         simulated: Whether the recording comes from a simulation; every panel then says so.
         clips: In the order of the clip chooser.
         clip_order: How that order came about, such as ``random, seed 7``.
@@ -247,6 +276,7 @@ class Page:
         scored_pixels: Where scores are counted; outlined on every panel, ``height width``.
         downloads: Texts to take along, by file name, such as ``findings.json``; embedded in the page.
         consent: Statement of consent and ethics approval, as given where the subject is human, or nothing.
+        verdicts: Where several validations are compared, their findings side by side, or None.
         verdict_word: The verdict in one word, shown with its shape and color before the sentence, or None.
 
     Raises:
@@ -256,6 +286,7 @@ class Page:
     title: str
     verdict: str
     simulated: bool
+    more: str = ""
     clips: tuple[ClipView, ...] = ()
     clip_order: str = "as given"
     headline: Headline | None = None
@@ -270,6 +301,7 @@ class Page:
     downloads: Mapping[str, str] = field(default_factory=dict)
     consent: str = ""
     verdict_word: Verdict | None = None
+    verdicts: VerdictTable | None = None
 
     def __post_init__(self) -> None:
         if self.scored_pixels is None:

@@ -10,19 +10,21 @@ from typing import Any
 
 from cinecortex import study
 from cinecortex.choosing import choose_trials
+from cinecortex.consent import stated_consent
 from cinecortex.data import read_result, reconstructions, words, write_result
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
 from cinecortex.methods import DRAWS, Choices, mask_of
 from cinecortex.recording import Recording, Trial
+from cinecortex.reporting import report
 from cinecortex.running.stages import Run
 from cinecortex.validating.answering import Answering, population_mask
 from cinecortex.validating.panel import Panelist, encoder_fingerprint, foreign, named
 from cinecortex.validating.run import Options, validate
 from cinecortex.validation.check import JUDGED, Question
 
-RESULT, FINDINGS, ANSWERS = "reconstructions.zarr", "findings.json", "answers"
+RESULT, FINDINGS, ANSWERS, REPORT = "reconstructions.zarr", "findings.json", "answers", "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,12 @@ class Session:
         """Of its population."""
         return self.model.session(self.recording.session_id)
 
+    @property
+    def consent(self) -> dict[str, str]:
+        """What the study states of consent, by that word; nothing where it states nothing."""
+        stated = stated_consent(self.recording, self.run.study.recordings.consent)
+        return {"consent": stated} if stated else {}
+
 
 def _method(run: Run, recording: Recording, model: Model) -> Panelist:
     asked = run.study.method
@@ -98,7 +106,8 @@ def inverted(session: Session) -> study.MethodScores:
         CinecortexError: inversions failed; those that did not are kept.
     """
     run, made = session.run, session.run.made
-    key = run.key({"method": dict(session.method.identity), "trials": [trial.trial_id for trial in session.trials]})
+    trials = [trial.trial_id for trial in session.trials]
+    key = run.key({"method": dict(session.method.identity), "trials": trials, **session.consent})
     name = f"{session.name}/{RESULT}"
     if made.there(name, key, f"reconstructions of {session.recording.session_id}", run.say):
         results = _read(session)
@@ -128,7 +137,8 @@ def _read(session: Session) -> study.Results:
 
 def _facts(session: Session) -> dict[str, Any]:
     run = session.run
-    facts = study.provenance(session.model, session.recording, seed=run.study.seed, command=run.command)
+    options: dict[str, Any] = {"seed": run.study.seed, "command": run.command, **session.consent}
+    facts = study.provenance(session.model, session.recording, **options)
     return {**run.study.method.model_dump(mode="json"), "method": session.method.name, **facts}
 
 
@@ -145,6 +155,7 @@ def validated(session: Session) -> Mapping[str, Any]:
         "trials": [trial.trial_id for trial in session.trials],
         "recordings": [recording.fingerprint for recording in (session.recording, *session.others)],
         "validation": asked.model_dump(mode="json"),
+        **session.consent,
     }
     key, name = run.key(content), f"{session.name}/{FINDINGS}"
     if not made.there(name, key, f"findings on {session.recording.session_id}", run.say):
@@ -158,6 +169,7 @@ def validated(session: Session) -> Mapping[str, Any]:
                 held_out=asked.held_out,
                 baselines=asked.baselines,
                 machines=run.study.execution.machines(),
+                command=run.command,
                 tell=run.say,
                 progress=progress,
             )
@@ -168,8 +180,25 @@ def validated(session: Session) -> Mapping[str, Any]:
                 out=session.folder,
                 trials=session.trials,
                 options=options,
+                consent=run.study.recordings.consent,
                 seed=run.seed,
             )
         made.note(name, key)
     findings: Mapping[str, Any] = json.loads((session.folder / FINDINGS).read_text())
     return findings
+
+
+def reported(session: Session, findings: Mapping[str, Any]) -> Path:
+    """Lay the findings out on a page, unless it is there; where it is.
+
+    Raises:
+        BadData, WrongUse: as for `cinecortex.reporting.report`.
+    """
+    run, made = session.run, session.run.made
+    name, path = f"{session.name}/{REPORT}", session.folder / REPORT
+    key = run.key({"findings": json.dumps(findings, sort_keys=True)})
+    if not made.there(name, key, f"report on {session.recording.session_id}", run.say):
+        with run.stage("laying out the report"):
+            report([session.folder], path)
+        made.note(name, key)
+    return path

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cinecortex.choosing import choose_architectures, load_recordings
+from cinecortex.consent import stated_consent
 from cinecortex.encoders.checkpoint import Model, load_model, save_model
 from cinecortex.encoders.members import fit_ensemble
 from cinecortex.encoders.train import fit_model
@@ -60,12 +61,15 @@ def recorded(run: Run) -> tuple[Recording, ...]:
     """The recordings; an in-silico mouse is made first.
 
     Raises:
-        BadData, WrongUse: as for `load_all`.
+        BadData, WrongUse: as for `load_all`; and a subject is human and the study states no consent.
     """
     asked = run.study.recordings
     test = None if asked.test_frames is None else "{}:{}".format(*asked.test_frames)
     paths = list(asked.paths or ()) if asked.simulate is None else [_simulated(run, asked.simulate.model_dump())]
-    return load_recordings(paths, asked.clip_frames, test)
+    recordings = load_recordings(paths, asked.clip_frames, test)
+    for recording in recordings:
+        stated_consent(recording, asked.consent)
+    return recordings
 
 
 def _simulated(run: Run, settings: Mapping[str, Any]) -> Path:

@@ -60,12 +60,14 @@ class Recordings(Section):
         simulate: Or an in-silico mouse, which is then made.
         clip_frames: Length of the clips that a continuous recording is cut into.
         test_frames: First frame and end of the test region of a continuous recording; by default the last sixth.
+        consent: Of human subjects, what consent and ethics approval there is; kept with all that is made.
     """
 
     paths: Annotated[tuple[Path, ...], BeforeValidator(_list), Field(min_length=1)] | None = None
     simulate: Simulated | None = None
     clip_frames: Count = 300
     test_frames: tuple[Whole, Count] | None = None
+    consent: str = ""
 
     @model_validator(mode="after")
     def _one_source(self) -> Recordings:

@@ -3,48 +3,54 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cinecortex import study
+from cinecortex.consent import stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
-from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
 from cinecortex.identifiability.identified import Identified
+from cinecortex.identifiability.metamer import Metamer
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
+from cinecortex.validating.document import document, write_json
 from cinecortex.validating.panel import (
     Panelist,
-    encoder_fingerprint,
     foreign,
     measurer,
+    metamer,
     named,
     other_priors,
     own,
+    solver,
     stored,
 )
-from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, seen_clips
+from cinecortex.validating.showing import asked_to_show, keep_shown
+from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_encoders, left_out_trials, seen_clips
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
-from cinecortex.validation.noisy_encoder import NoisyEncoder
+from cinecortex.validation.error_budget import SOLVED
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
 
-SCHEMA = "cinecortex.findings/1"
 CLIPS, QUICK_CLIPS = 10, 8
 """Of eight clips a sign-flip test can still reach 0.05 among a handful of questions."""
+MEASURED = 3
+"""Clips of which a report of the plain suite shows how much is data."""
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
@@ -65,7 +71,12 @@ class Options:
         also: The other recordings that the encoder was fitted to, for the audit of leaks.
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
+        shown: Whether what a report shows is kept, too.
+        measured: Of how many clips it is measured for the report how much of each pixel is data; None for three of the
+            suite, all of it with the deep checks, and none where haste or single checks were asked for.
+        screen: What a pixel is in degrees of visual angle; None for what the recording's metadata say, if anything.
         machines: Where inversions run.
+        command: What was asked for, for the record.
         tell: Told the plan and what was done, in sentences.
         progress: Told of every inversion.
     """
@@ -77,7 +88,11 @@ class Options:
     also: Sequence[Recording] = ()
     held_out: Sequence[Path] = ()
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
+    shown: bool = True
+    measured: int | None = None
+    screen: ScreenGeometry | None = None
     machines: Machines = field(default_factory=Machines)
+    command: str = "cinecortex.validate"
     tell: Tell = _silent
     progress: Progress = _silent
 
@@ -114,6 +129,7 @@ def validate(
     trials: Sequence[Trial] | None = None,
     movies: Mapping[str, Movie] | None = None,
     options: Options = Options(),
+    consent: str | None = None,
     seed: Seed = Seed(0),  # noqa: B008 - frozen
 ) -> Validation:
     """Judge a method on a recording, and write ``findings.json``.
@@ -128,15 +144,19 @@ def validate(
         movies: Finished reconstructions by trial id, to be judged instead of a method; only the checks that need no
             other answer are asked.
         options: See `Options`.
+        consent: Of a human subject, what consent and ethics approval there is; kept with the findings.
         seed: Root of everything random.
 
     Raises:
-        WrongUse: a check or method is unknown, or there is no trial to judge.
+        WrongUse: a check or method is unknown, there is no trial to judge, or the subject is human and nothing was
+            stated of consent.
         CinecortexError: inversions failed; those that did not are kept.
     """
+    stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "options": options, "seed": seed}
+            unshown = replace(options, shown=False)
+            again = {"trials": trials, "movies": movies, "options": unshown, "consent": consent, "seed": seed}
             return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
@@ -156,14 +176,34 @@ def validate(
             del checks[name]
         else:
             asked |= wanted
+    if options.shown and movies is None:
+        asked |= asked_to_show(judged, measured=_measured(options) if Identified.name in panel else 0, seed=seed)
     options.tell(f"{len(judged)} of {len({t.clip_id for t in pool})} clips are judged, by {len(checks)} checks.")
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
-    findings = corrected([check.judge(judged, answers) for check in checks.values()], run.chosen)
+    findings = corrected(_judged(checks.values(), judged, answers, options.machines), run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
-    content = run.content(panel[JUDGED], judged, findings, summary, missing)
-    _write_json(out / "findings.json", content)
+    content = document(
+        *(recording, known, panel[JUDGED], judged, findings),
+        summary=summary,
+        missing=missing,
+        consent=stated,
+        command=options.command,
+        answers=answers,
+        seed=seed,
+    )
+    if options.shown:
+        keep_shown(
+            out,
+            judged,
+            answers,
+            methods=[name for name in panel if name in (*options.baselines, Identified.name, "sample")],
+            mask=run.mask,
+            seen=seen_clips(known),
+            attrs={key: content[key] for key in ("recording", "encoder", "method", "seed")},
+        )
+    write_json(out / "findings.json", content)
     return Validation(summary, findings, missing, answers, tuple(judged), run.mask, content)
 
 
@@ -207,6 +247,10 @@ class _Run:
             panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
+            panel[Metamer.name] = metamer(self.model, self.recording)
+
+        if None not in (self.encoder.movie_statistics, self.encoder.observation_model):
+            panel[SOLVED] = solver(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:
@@ -232,9 +276,11 @@ class _Run:
             own_training=tuple(trial for trial in recording.trials if trial.trial_id in roles["train"]),
             own_select=tuple(trial for trial in recording.trials if trial.trial_id in roles["select"]),
             seen=seen_clips(self.model),
-            left_out={name: why for facts in told for name, why in facts.get("dropped", {}).items()},
+            left_out=left_out_trials(self.model, [recording, *options.also]),
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
+            noiseless=NoiselessEncoder(next(iter(held_out.values()))) if held_out else None,
+            screen=options.screen or screen_of(recording.metadata, recording.frame_size[1]),
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
             drawn_by="sample" if "sample" in panel else "",
@@ -252,39 +298,22 @@ class _Run:
                 checks[entry.id] = made
         return checks, missing
 
-    def content(
-        self,
-        judged: Panelist,
-        trials: Sequence[Trial],
-        findings: Sequence[Finding],
-        summary: Summary,
-        missing: Mapping[str, str],
-    ) -> dict[str, Any]:
-        """What ``findings.json`` says."""
-        recording, model = self.recording, self.model
-        kinds = {"kind": str(model.facts["kind"]), "fingerprint": encoder_fingerprint(self.encoder)}
-        content: dict[str, Any] = study.plain(
-            {
-                "schema": SCHEMA,
-                "recording": {
-                    "session_id": recording.session_id,
-                    "source": recording.source.name,
-                    "fingerprint": recording.fingerprint,
-                    "neurons": len(recording.neurons),
-                    "simulated": recording.simulated,
-                    "metadata": dict(recording.metadata),
-                    "judged": [trial.trial_id for trial in trials],
-                },
-                "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},
-                "method": {"name": judged.name, "fingerprint": fingerprint(judged.identity)},
-                "summary": asdict(summary),
-                "findings": [finding.to_json() for finding in findings],
-                "not_asked": dict(missing),
-                "seed": self.seed.root,
-                "versions": study.versions(),
-            }
-        )
-        return content
+
+def _measured(options: Options) -> int:
+    """Of how many clips a report shows how much is data: four times as dear as a reconstruction."""
+    if options.measured is not None:
+        return options.measured
+    if options.checks is not None or options.quick:
+        return 0
+    return (options.clips or CLIPS) if options.deep else MEASURED
+
+
+def _judged(
+    checks: Collection[Check], trials: Sequence[Trial], answers: Mapping[Question, Reconstruction], machines: Machines
+) -> list[Finding]:
+    """What every check says, several at once where inversions ran so: none waits for another."""
+    with ThreadPoolExecutor(max_workers=machines.at_once) as pool:
+        return list(pool.map(lambda check: check.judge(trials, answers), checks))
 
 
 def _entries(options: Options) -> tuple[Entry, ...]:
@@ -316,10 +345,3 @@ def _handed_in(asked: Asked, movies: Mapping[str, Movie]) -> dict[Question, Reco
         for question in asked
         if question.method == JUDGED and question.control == INTACT and question.trial_id in movies
     }
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1, allow_nan=False))
-    unfinished.replace(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,13 +49,25 @@ def choose_clips(trials: Sequence[Trial], clips: int, *, seed: Seed) -> tuple[li
 
 def fitted_trials(model: Model, recordings: Sequence[Recording]) -> tuple[Trial, ...]:
     """The trials of these recordings that the model says it was fitted to or selected on."""
-    found = []
-    for facts in model.facts.get("fitted", ()):
-        for recording in recordings:
-            if recording.session_id == facts["session_id"]:
-                ids = {name for role in facts["trials"].values() for name in role}
-                found += [trial for trial in recording.trials if trial.trial_id in ids]
-    return tuple(found)
+    return _told(model, recordings, lambda facts: {name for role in facts["trials"].values() for name in role})
+
+
+def left_out_trials(model: Model, recordings: Sequence[Recording]) -> tuple[Trial, ...]:
+    """The training trials of these recordings that the model says its fit left out because their clip is tested."""
+    return _told(model, recordings, lambda facts: set(facts.get("dropped", ())))
+
+
+def _told(
+    model: Model, recordings: Sequence[Recording], names: Callable[[Mapping[str, Any]], set[str]]
+) -> tuple[Trial, ...]:
+    """The trials whose names are told by what the model says of their session."""
+    told = {(facts["session_id"], name) for facts in model.facts.get("fitted", ()) for name in names(facts)}
+    return tuple(
+        trial
+        for recording in recordings
+        for trial in recording.trials
+        if (recording.session_id, trial.trial_id) in told
+    )
 
 
 def seen_clips(model: Model) -> frozenset[str]:

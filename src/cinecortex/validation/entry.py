@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cinecortex.encoders.base import Encoder
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry
 from cinecortex.validation.animal import Animal
 from cinecortex.validation.check import Check
 from cinecortex.validation.scoring import Scoring
@@ -28,9 +29,11 @@ class Subject:
         own_training: Those of the judged session that it was fitted to.
         own_select: Those of the judged session that it was selected on.
         seen: Identity of every clip that the encoder says it was fitted to or selected on.
-        left_out: Trials of the judged session that its fit left out, and why, by its own word.
+        left_out: Training trials that its fit left out because their clip is tested, by its own word.
         held_out: Encoders of the session that the method had nothing to do with, by what they are.
         animal: Who watches movies that no recording holds.
+        noiseless: The same without noise.
+        screen: What a pixel is in degrees of visual angle, where the recording or the user says so.
         repeats: Further trials, of clips that were shown more than once.
         baselines: Names of the methods that the judged one is held against.
         drawn_by: Who states the error bars of the judged method; empty where it does so itself, or nobody does.
@@ -44,9 +47,11 @@ class Subject:
     own_training: tuple[Trial, ...] = ()
     own_select: tuple[Trial, ...] = ()
     seen: frozenset[str] = frozenset()
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[Trial, ...] = ()
     held_out: Mapping[str, Encoder] = field(default_factory=dict)
     animal: Animal | None = None
+    noiseless: Animal | None = None
+    screen: ScreenGeometry | None = None
     repeats: tuple[Trial, ...] = ()
     baselines: tuple[str, ...] = ()
     drawn_by: str = ""

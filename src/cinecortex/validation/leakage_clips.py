@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import scipy.stats
@@ -44,12 +44,15 @@ class LeakageClips:
     What counts as trained on is what the encoder says it saw, together with the trials given, so that forgetting a
     session hides nothing: exact copies of its clips are still found, and the check says what it could not look at.
 
-    One copied clip is enough to refute, however many there are. There is no p: nothing here is drawn by chance.
+    One copied clip is enough to refute, however many there are. A copy in the training tier that the fit left out did
+    not leak, by the encoder's own word; but what is called test was then shown as training, and whatever else used that
+    tier has seen it: the question stays open for as long as such a clip is judged. There is no p: nothing here is drawn
+    by chance.
 
     Attributes:
         training: Trials that the encoder was fitted to or selected on, of all sessions that it was fitted to.
         seen: Identity of every clip that the encoder itself says it was fitted to or selected on.
-        left_out: Trials that its fit left out, and why, by its own word: what would have leaked and did not.
+        left_out: Training trials that its fit left out because their clip is tested, by its own word.
     """
 
     id: ClassVar[str] = "leakage.clips"
@@ -57,15 +60,15 @@ class LeakageClips:
 
     training: Sequence[Trial]
     seen: frozenset[str]
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Sequence[Trial] = ()
 
     @property
     def rule(self) -> str:
         """The rule in words."""
         return (
             "Clips tested of which a copy or near-copy was in training: refuted where there is one, supported where "
-            f"there is none among at least {LOOKED_AT:.0%} of the clips that the encoder saw, undecided otherwise and "
-            "with nothing to compare."
+            f"there is none among at least {LOOKED_AT:.0%} of the clips that the encoder saw, and none that its fit "
+            "had to leave out, undecided otherwise and with nothing to compare."
         )
 
     def ask(self, trials: Sequence[Trial]) -> Asked:
@@ -76,14 +79,15 @@ class LeakageClips:
         """Compare every frame of the test clips with every frame of the training clips."""
         tested = _by_clip(trials)
         given, unreadable = _readable(self.training)
-        training = _by_clip(given)
+        training, left_out = _by_clip(given), _by_clip(_readable(self.left_out)[0])
         movies = {clip: shown[0].movie for clip, shown in tested.items()}
-        pairs = list(_exact(tested, training, self.seen, movies))
-        for copy in _near(movies, training):
-            pairs += _described(copy, tested[copy.first], training[copy.second])
-        leaked = {clip for clip, shown in tested.items() if any(pair["clip"] == clip for pair in pairs)}
+        pairs = list(_pairs(tested, training, movies, seen=self.seen))
+        spared = list(_pairs(tested, left_out, movies, fitted=False))
+        leaked = {pair["clip"] for pair in pairs}
         known = self.seen | training.keys()
-        verdict = self._verdict(bool(pairs), len(tested), len(training), len(known))
+        # Without a single test or training movie the share looked at would be 0 of 0.
+        looked_at = bool(tested) and bool(training) and len(training) >= LOOKED_AT * len(known)
+        verdict: Verdict = "refuted" if pairs else "supported" if looked_at and not spared else "undecided"
         share = len(leaked) / len(tested) if tested else math.nan
         return Finding(
             id=self.id,
@@ -96,23 +100,17 @@ class LeakageClips:
             n=len(tested),
             unit="clip",
             rule=self.rule,
-            notes=" ".join(self._notes(tested, training, unreadable)),
+            notes=" ".join((*self._notes(tested, training, unreadable), *_left_out_notes(tested, spared))),
             data={
                 "test_trials": [trial.trial_id for trial in trials],
                 "test_sessions": [trial.session_id for trial in trials],
-                "pairs": pairs,
+                "pairs": [*pairs, *spared],
                 "clips seen by the encoder": len(self.seen),
                 "clips looked at for near-copies": len(training),
                 "clips known by identity only": sorted(self.seen - training.keys()),
-                "left out of the fit": dict(self.left_out),
+                "left out of the fit": [trial.trial_id for trial in self.left_out],
             },
         )
-
-    def _verdict(self, copied: bool, tested: int, looked_at: int, known: int) -> Verdict:
-        if copied:
-            return "refuted"
-        # Without a single test or training movie the share below would be 0 of 0.
-        return "supported" if tested and looked_at and looked_at >= LOOKED_AT * known else "undecided"
 
     def _notes(
         self, tested: dict[str, list[Trial]], training: dict[str, list[Trial]], unreadable: Sequence[str]
@@ -128,12 +126,6 @@ class LeakageClips:
                 "at hand: exact copies of these are known by their identity, near-copies could not be looked for; "
                 "give every session that it was fitted to."
             )
-        if self.left_out:
-            yield (
-                f"Trials of the training tier that show clips which are tested, or near-copies of them: "
-                f"{len(self.left_out)}. The encoder says that its fit left them out; another method trained on that "
-                "tier would have seen them."
-            )
         if unreadable:
             yield f"Training trials that could not be read: {', '.join(unreadable)}."
         if unknown:
@@ -141,6 +133,19 @@ class LeakageClips:
                 f"Training trials show {unknown} clips that the encoder does not say it saw; copies of these count "
                 "all the same."
             )
+
+
+def _left_out_notes(tested: dict[str, list[Trial]], spared: Sequence[dict[str, Any]]) -> Iterator[str]:
+    if not spared:
+        return
+    copied = {pair["clip"] for pair in spared}
+    clean = [trial.trial_id for clip, shown in tested.items() if clip not in copied for trial in shown]
+    yield (
+        "Clips tested that the recording shows in its training tier, too, as they are or as near-copies: "
+        f"{len(copied)} of {len(tested)}. The encoder says that its fit left those training trials out, but a "
+        "test is one of clips that no training tier holds; "
+        + (f"judge the others (--trials {','.join(clean)})." if clean else "none of these is left.")
+    )
 
 
 def _by_clip(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
@@ -161,6 +166,22 @@ def _readable(trials: Sequence[Trial]) -> tuple[list[Trial], list[str]]:
         else:
             good.append(trial)
     return good, bad
+
+
+def _pairs(
+    tested: dict[str, list[Trial]],
+    training: dict[str, list[Trial]],
+    movies: dict[str, Movie],
+    *,
+    seen: frozenset[str] = frozenset(),
+    fitted: bool = True,
+) -> Iterator[dict[str, Any]]:
+    """Every line of evidence, for trials that were fitted to or for such as were left out."""
+    for pair in _exact(tested, training, seen, movies):
+        yield pair | {"fitted": fitted}
+    for copy in _near(movies, training):
+        for pair in _described(copy, tested[copy.first], training[copy.second]):
+            yield pair | {"fitted": fitted}
 
 
 def _exact(
