@@ -153,8 +153,8 @@ def measure_resolution(
 ) -> Resolution:
     """Show every probe to every animal, invert what its neurons did, and score the answers.
 
-    All animals are shown the same movies, and behave the same; the inverter has the same seed for the same movie. Work that is in vain when
-    it is interrupted is that of one movie; nothing is kept here.
+    All animals are shown the same movies and behave the same, and the inverter has the same seed for the same movie.
+    Nothing is kept here: what is interrupted is done again.
 
     Args:
         invert: The method whose resolution is measured.
