@@ -1,4 +1,4 @@
-"""Pictures of the demo's report for the documentation: its first screen in light, dark and on a phone, and its findings.
+"""Pictures of the demo's report: its first screen in light, dark and on a phone, and its findings.
 
     python benchmarks/screenshots.py --report out/demo/report.html --images docs/images
 

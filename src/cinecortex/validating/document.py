@@ -82,6 +82,23 @@ def settings_of(judged: Panelist) -> dict[str, Any]:
     return {**told, **({"mask": "from a file"} if choices.get("mask") is not None else {})}
 
 
+def origin(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a result that is kept beside the findings comes from, in the words of every result."""
+    recording = content["recording"]
+    metadata, consent = recording["metadata"], recording["consent"]
+    return {
+        "species": metadata.get("species", "unknown"),
+        "subject": metadata.get("subject", "unknown"),
+        "simulated": str(recording["simulated"]).lower(),
+        **({"consent": consent} if consent else {}),
+        "method": content["method"]["name"],
+        "command": content["command"],
+        "seed": str(content["seed"]),
+        "recording": recording["fingerprint"],
+        "encoder": content["encoder"]["fingerprint"],
+    }
+
+
 def write_json(path: Path, content: object) -> None:
     """Write it whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
