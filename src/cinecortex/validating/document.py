@@ -64,11 +64,18 @@ def document(
                 "judged": [trial.trial_id for trial in trials],
             },
             "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},
-            "method": {"name": judged.name, "fingerprint": fingerprint(judged.identity)},
+            "method": {
+                "name": judged.name,
+                "fingerprint": fingerprint(judged.identity),
+                "settings": settings_of(judged),
+            },
             "summary": asdict(summary),
             "findings": [finding.to_json() for finding in findings],
             "not_asked": dict(missing),
             "seed": seed.root,
+            "command": command,
+            "machine": study.machine(),
+            "spent": {"inversions": len(answers), "seconds": sum(one.seconds for one in answers.values())},
             "versions": study.versions(),
         }
     )
