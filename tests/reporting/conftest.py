@@ -109,7 +109,7 @@ def leave(
         "seed": 3,
         "command": "cinecortex validate mouse",
         "machine": "a machine",
-        "spent": {"inversions": 40, "seconds": 600.0},
+        "spent": {"inversions": 40, "seconds": 600.0, "joules": 7200.0},
         "versions": {"cinecortex": "0.1.0"},
     }
     text = json.dumps(content, indent=1).replace("NaN", "null")

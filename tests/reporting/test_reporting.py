@@ -101,7 +101,12 @@ def test_provenance_is_whole(folder):
     told = " ".join(f"{key} {value}" for key, value in page.provenance.items())
     for fact in ("recording of mouse", "encoder 7", "map 1", "prior spectral", "seed 3", "cinecortex 0.1.0"):
         assert fact in told
-    for fact in ("a machine", "10.0 min in 40 inversions", "cinecortex validate mouse", "energy not measured"):
+    for fact in (
+        "a machine",
+        "10.0 min in 40 inversions",
+        "cinecortex validate mouse",
+        "energy of the last run 2.00 Wh of the processors",
+    ):
         assert fact in told
     assert page.recording["species"] == "in-silico mouse"
     assert page.simulated

@@ -69,7 +69,11 @@ def provenance(gathered: Gathered) -> dict[str, str]:
         facts["time of all inversions"] = (
             f"{inversions['seconds'] / 60:.1f} min in {inversions['inversions']} inversions"
         )
-        facts["energy"] = "not measured"
+        joules = inversions.get("joules")
+        energy = (
+            "not measured: no meter could be read" if joules is None else f"{joules / 3600:.2f} Wh of the processors"
+        )
+        facts["energy of the last run"] = energy
     return facts
 
 

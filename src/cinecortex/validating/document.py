@@ -32,6 +32,7 @@ def document(
     consent: str,
     command: str,
     answers: Answers,
+    joules: float | None,
     seed: Seed,
 ) -> dict[str, Any]:
     """The whole of ``findings.json``.
@@ -47,8 +48,10 @@ def document(
         consent: What was stated of consent, or nothing.
         command: What was asked for, for the record.
         answers: All reconstructions that the findings rest on, for the time that they took.
+        joules: Energy that this run took for its inversions, where that was measured.
         seed: Root of everything random.
     """
+    spent = {"inversions": len(answers), "seconds": sum(one.seconds for one in answers.values()), "joules": joules}
     kinds = {"kind": str(model.facts["kind"]), "fingerprint": encoder_fingerprint(model.session(recording.session_id))}
     content: dict[str, Any] = study.plain(
         {
@@ -75,7 +78,7 @@ def document(
             "seed": seed.root,
             "command": command,
             "machine": study.machine(),
-            "spent": {"inversions": len(answers), "seconds": sum(one.seconds for one in answers.values())},
+            "spent": spent,
             "versions": study.versions(),
         }
     )

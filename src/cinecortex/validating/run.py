@@ -14,6 +14,7 @@ from cinecortex.consent import stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
+from cinecortex.execution.energy import Energy
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
 from cinecortex.identifiability.identified import Identified
@@ -181,7 +182,9 @@ def validate(
     options.tell(f"{len(judged)} of {len({t.clip_id for t in pool})} clips are judged, by {len(checks)} checks.")
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
+    before = Energy.read()
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
+    joules = before.joules_until(Energy.read())
     findings = corrected(_judged(checks.values(), judged, answers, options.machines), run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
     content = document(
@@ -191,6 +194,7 @@ def validate(
         consent=stated,
         command=options.command,
         answers=answers,
+        joules=joules,
         seed=seed,
     )
     if options.shown:
