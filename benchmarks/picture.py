@@ -125,7 +125,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images/reconstruction.png"), help="picture to write")
     options = parser.parse_args()
     recording = load(options.demo / "mouse")
-    clips = clips_of(recording, read_result(options.demo / "map.zarr"), read_result(options.demo / "mean.zarr"))
+    shown = options.demo / "validation" / "shown"
+    clips = clips_of(recording, read_result(shown / "judged.zarr"), read_result(shown / "mean.zarr"))
     # Of an even number the lower of the two in the middle: the choice that flatters less.
     index = (len(clips) - 1) // 2
     figure = draw(

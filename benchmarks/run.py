@@ -27,6 +27,8 @@ def main() -> int:
         ["ensembling.py"],
         ["draws.py"],
         ["calibration.py"],
+        ["resolution.py"],
+        ["error_budget.py"],
         ["cost.py"],
         ["ceiling.py"],
         ["physiology.py"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -64,3 +65,12 @@ class Finding:
             f"Finding({self.id}: {self.verdict}; {self.metric} = {self.value:.3f} [{low:.3f}, {high:.3f}], "
             f"n = {self.n} {self.unit})"
         )
+
+
+def plain(content: Any) -> Any:
+    """The same content with None for every number that JSON cannot hold (infinite, or not a number)."""
+    if isinstance(content, Mapping):
+        return {key: plain(item) for key, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(item) for item in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

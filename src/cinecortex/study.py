@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +20,7 @@ from cinecortex.encoders.checkpoint import Model
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.encoders.train import session_facts
 from cinecortex.errors import WrongUse
+from cinecortex.finding import plain
 from cinecortex.methods import METHODS, Method, make_inverter, trials_of
 from cinecortex.metrics.bootstrap import Interval, bootstrap_mean
 from cinecortex.metrics.movies import (
@@ -130,15 +131,6 @@ class MethodScores:
         return content
 
 
-def plain(content: Any) -> Any:
-    """The same content with None for every number that JSON cannot hold (infinite, or not a number)."""
-    if isinstance(content, Mapping):
-        return {key: plain(item) for key, item in content.items()}
-    if isinstance(content, list | tuple):
-        return [plain(item) for item in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
 def score_results(
     method: str,
     results: Results,
@@ -218,6 +210,16 @@ def unseen_trials(model: Model, recordings: Sequence[Recording], trials: Sequenc
 
 def _touches(pair: NearCopy, clips: frozenset[str]) -> bool:
     return pair.first in clips or pair.second in clips
+
+
+def machine() -> str:
+    """What numbers were computed on, in words."""
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no accelerator"
+    threads = torch.get_num_threads()
+    return (
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores, {threads} "
+        f"thread{'s' * (threads != 1)} a task, {accelerator}"
+    )
 
 
 def versions() -> dict[str, str]:

@@ -25,7 +25,10 @@ def demo(run, tmp_path_factory) -> Path:
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[-1] == f"The report is at {out / 'report.html'}"
-    assert [line.split("  ")[0].strip() for line in lines[-5:-1]] == ["map", "mean", "map, shuffled neurons", "paper"]
+    methods = [line.split("  ")[0].strip() for line in lines]
+    for method in ("map", "ridge", "mean", "paper", "neurons shuffled", "no neuron heard"):
+        assert method in methods
+    assert "map reads the movie from the neurons" in lines[-2], "what may be claimed, or may not"
     assert "\x1b" not in ran.out
     return out
 
@@ -33,8 +36,11 @@ def demo(run, tmp_path_factory) -> Path:
 def test_everything_is_written_and_nothing_is_left_over(demo):
     names = sorted(path.name for path in demo.iterdir())
     assert names == [
-        "demo.json", "encoder", "map.zarr", "map_shuffled_neurons.zarr", "mean.zarr", "mouse", "paper.zarr",
-        "report.html", "scores.json",
+        "demo.json", "encoder", "mouse", "report.html", "scores.json", "validation",
+    ]  # fmt: skip
+    shown = sorted(path.stem for path in (demo / "validation" / "shown").iterdir())
+    assert shown == [
+        "information", "judged", "mean", "nearest", "neurons_shuffled", "no_neurons", "paper", "ridge", "trials",
     ]  # fmt: skip
 
 
@@ -43,19 +49,21 @@ def test_ten_unseen_clips_were_inverted_and_one_by_the_published_recipe(demo):
     tested = set(scores["map"]["clips"])
     assert len(tested) == 10
     assert set(scores["mean"]["clips"]) == tested
-    assert set(scores["map, shuffled neurons"]["clips"]) < tested
+    assert set(scores["neurons shuffled"]["clips"]) == tested
     assert len(scores["paper"]["clips"]) == 1
     assert scores["paper"]["mean"]["movie correlation"]["low"] is None
     fitted = strict(demo / "encoder" / "encoder.json")["fitted"][0]["trials"]
     assert not tested & {*fitted["train"], *fitted["select"]}
-    assert xr.open_zarr(demo / "map.zarr").sizes["trial"] == 10
-    assert xr.open_zarr(demo / "map.zarr").attrs["method"] == "map"
+    judged = xr.open_zarr(demo / "validation" / "shown" / "judged.zarr")
+    assert judged.sizes["trial"] == 10
+    assert judged.attrs["method"]["name"] == "map"
 
 
 def test_the_page_says_what_it_must(demo):
     page = (demo / "report.html").read_text()
-    assert "The animal is a simulation." in page
-    assert "10 unseen clips" in page
+    assert "Simulated animal" in page
+    assert "All 10 clips shown here were unseen in training." in page
+    assert "The encoder against its ceiling" in page
     tested = strict(demo / "scores.json")[0]["clips"]
     assert all(f'"trial": "{trial_id}"' in page for trial_id in tested)
 

@@ -64,6 +64,7 @@ def test_movies_of_somebody_else_are_judged(run, mice, encoder, tmp_path):
         (["--reconstructions", "nothing.zarr"], 3, "nothing.zarr does not exist"),
         (["--workers", 2, "--scheduler", "tcp://127.0.0.1:1"], 2, "choose one"),
         (["--baselines", "rigde"], 2, "'rigde' is unknown"),
+        (["--screen-deg", 0], 2, "a screen of 64 pixels over 0 degrees cannot be"),
     ],
 )
 def test_what_it_refuses(run, mice, encoder, tmp_path, words, code, sentence):

@@ -12,9 +12,21 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from cinecortex.finding import Finding, Null
+from cinecortex.finding import Finding, Null, Verdict
 from cinecortex.metrics import Interval
-from cinecortex.report import ClipView, Figure, Headline, Page, Panel, ScoreRow, Trace, figures, write_page
+from cinecortex.report import (
+    Card,
+    ClipView,
+    Figure,
+    Headline,
+    Page,
+    Panel,
+    Raster,
+    ScoreRow,
+    Trace,
+    figures,
+    write_page,
+)
 
 ARGUMENTS = [
     "--headless",
@@ -44,13 +56,17 @@ def smooth(seed: int, frames: int, height: int, width: int) -> torch.Tensor:
 
 
 def clip(label: str, seed: int, frames: int, size: tuple[int, int], **changes: object) -> ClipView:
+    reconstruction = movie(seed + 1, frames, *size)
     panels = (
-        Panel("True movie", smooth(seed, frames, *size), "what was on the screen"),
-        Panel("Reconstruction (map)", movie(seed + 1, frames, *size)),
+        Panel("True movie", smooth(seed, frames, *size), "what was on the screen", true_movie=True),
+        Panel("Reconstruction (map)", reconstruction),
+        Panel("Reconstruction, by data share", reconstruction, share=movie(seed + 2, frames, *size).clamp(0, 1)),
+        Panel("Standard deviation", smooth(seed + 3, frames, *size) / 4, top=0.25),
         Panel("Training mean", movie(0, 1, *size).expand(frames, -1, -1).contiguous()),
     )
     values = torch.linspace(-0.2, 0.9, frames)
     values[:5] = torch.nan
+    activity = torch.randint(0, 256, (frames, 17), generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
     first = ClipView(
         clip_label=label,
         trial_id=str(seed),
@@ -58,8 +74,14 @@ def clip(label: str, seed: int, frames: int, size: tuple[int, int], **changes: o
         panels=panels,
         burn_in_frames=5,
         frame_rate_hz=30.0,
-        scores={"map": 0.612, "training mean": float("nan")},
-        traces=(Trace("map", "frame correlation", values), Trace("ridge", "frame correlation", values / 2)),
+        scores={"map": 0.612 - seed / 100, "training mean": float("nan")},
+        traces=(
+            Trace("map", "frame correlation", values),
+            Trace("ridge", "frame correlation", values / 2),
+            Trace("true movie", "motion energy", torch.linspace(0.001, 0.002, frames)),
+            Trace("recorded", "pupil dilation", torch.full((frames,), torch.nan)),
+        ),
+        raster=Raster("population activity", activity, "17 rows of neurons"),
     )
     return dataclasses.replace(first, **changes)
 
@@ -82,6 +104,11 @@ def scored_mask() -> torch.Tensor:
     return torch.rand(12, 20, generator=torch.Generator().manual_seed(1))
 
 
+def finding(verdict: Verdict) -> Finding:
+    null = Null(0.0, (0.0, 0.1)) if verdict != "undecided" else None
+    return Finding("a.b", "It works", verdict, "r", 0.5, (0.4, 0.6), 0.95, 10, "clip", "above 0.3", null)
+
+
 def whole_page(**changes: object) -> Page:
     """A page with something in every section."""
     first = Page(
@@ -98,15 +125,20 @@ def whole_page(**changes: object) -> Page:
             ScoreRow("paper", {"SSIM": Interval(-0.1, float("nan"), float("nan"), 0.95, 1)}),
         ),
         figures=every_figure(),
-        findings=tuple(
-            Finding(
-                "a.b", "It works", verdict, "r", 0.5, (0.4, 0.6), 0.95, 10, "clip", "above 0.3", Null(0.0, (0.0, 0.1))
-            )
-            for verdict in ("supported", "refuted", "undecided")
+        findings=(
+            Card(finding("supported"), "The movie is in the neurons.", every_figure()[0]),
+            Card(finding("refuted"), "The movie is not in the neurons."),
+            finding("undecided"),
         ),
         provenance={"seed": "7"},
         notes=("A note.",),
         scored_pixels=scored_mask() > 0.5,
+        downloads={
+            "findings.json": '{"schema": "cinecortex.findings/1"}',
+            "findings.csv": "id,verdict\na.b,supported\n",
+        },
+        consent="approved by the board of the institute, 12/3",
+        verdict_word="supported",
     )
     return dataclasses.replace(first, **changes)
 
@@ -122,7 +154,7 @@ def with_text(value: object, text: str) -> object:
     if not dataclasses.is_dataclass(value):
         return value
     # A verdict is one of three words, and figures come from `figures`, which escapes for itself.
-    kept = {"Finding": ("verdict",), "Figure": ("svg",)}.get(type(value).__name__, ())
+    kept = {"Finding": ("verdict",), "Page": ("verdict_word",), "Figure": ("svg",)}.get(type(value).__name__, ())
     names = [f.name for f in dataclasses.fields(value) if f.name not in kept]
     return dataclasses.replace(value, **{name: with_text(getattr(value, name), text) for name in names})
 
@@ -132,7 +164,7 @@ def hostile_page() -> Callable[[str], Page]:
     return lambda text: with_text(whole_page(), text)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page_of_everything() -> Callable[..., Page]:
     return whole_page
 
@@ -158,18 +190,20 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
-    """Opens a file; whatever happens in the tab, it must stay silent and ask the network for nothing."""
-    contexts, complaints, requests = [], [], []
+    """Opens a page; whatever happens in the tab, it must stay silent and ask for nothing but its own files."""
+    contexts, complaints, foreign = [], [], []
 
-    def opener(file: Path, **settings: object) -> Tab:
+    def opener(file: Path, *, address: str = "", **settings: object) -> Tab:
+        address = address or file.as_uri()
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | settings)
         contexts.append(context)
         tab = context.new_page()
+        own = (address, address.removesuffix(".html") + "-clips/")
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("dialog", lambda dialog: (complaints.append("a dialog opened"), dialog.dismiss()))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(file.as_uri())
+        tab.on("request", lambda request: request.url.startswith(own) or foreign.append(request.url))
+        tab.goto(address)
         if settings.get("java_script_enabled", True):
             tab.evaluate("window.cinecortex && cinecortex.ready")
         return tab
@@ -178,5 +212,14 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     for context in contexts:
         context.close()
     assert complaints == []
-    assert all(url.startswith("file://") for url in requests)
-    assert len(requests) == len(contexts)
+    assert foreign == []
+
+
+@pytest.fixture
+def clips(page_of_everything: Callable[..., Page]) -> tuple[ClipView, ...]:
+    return page_of_everything().clips
+
+
+@pytest.fixture
+def tab(open_tab: Callable[..., Tab], report_file: Path) -> Tab:
+    return open_tab(report_file)

@@ -1,79 +1,20 @@
-"""The page as text: whole, deterministic, inert, small; and the coding of its movies."""
+"""The page as text: whole, deterministic, inert."""
 
-import base64
 import dataclasses
-import functools
 import json
+import math
 import re
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cinecortex.errors import WrongUse
 from cinecortex.metrics import Interval
-from cinecortex.report import ClipView, Page, Panel, Trace, figures, render_page, write_page
-from cinecortex.report.encoding import eight_bit, outline, pack
-from cinecortex.report.write import amount, interval, number
-
-
-def unpack(text: str, coding: str, shape: tuple[int, ...]) -> np.ndarray:
-    """What the page's script does, by cumulative sums."""
-    frames = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(shape)
-    if coding == "both":
-        frames = frames.cumsum(axis=2, dtype=np.uint8)
-    return frames if coding == "plain" else frames.cumsum(axis=0, dtype=np.uint8)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    seed=st.integers(0, 99),
-    shape=st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
-    kind=st.sampled_from(["noise", "static", "drift"]),
-)
-def test_packing_loses_nothing(seed: int, shape: tuple[int, int, int], kind: str) -> None:
-    frames = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    if kind != "noise":
-        frames[1:] = frames[:1]
-    if kind == "drift":
-        frames += np.arange(shape[0], dtype=np.uint8)[:, None, None]
-    blob = pack(frames)
-    np.testing.assert_array_equal(unpack(blob.text, blob.coding, shape), frames)
-
-
-def test_every_coding_is_used_where_it_is_shortest() -> None:
-    rng = np.random.default_rng(0)
-    still = rng.integers(0, 256, (1, 30, 40), dtype=np.uint8)
-    rising = rng.integers(0, 3, (50, 30, 40), dtype=np.uint8).cumsum(2, dtype=np.uint8).cumsum(0, dtype=np.uint8)
-    codings = [
-        pack(rng.integers(0, 256, (50, 30, 40), dtype=np.uint8)).coding,
-        pack(np.repeat(still, 50, 0)).coding,
-        pack(rising).coding,
-    ]
-    assert codings == ["plain", "time", "both"]
-
-
-def test_eight_bits_are_the_nearest_level_and_nothing_is_stretched() -> None:
-    levels = torch.tensor([-1.0, 0.0, 0.4 / 255, 0.6 / 255, 0.5, 1.0, 7.0]).reshape(7, 1, 1)
-    assert eight_bit(levels).flatten().tolist() == [0, 0, 0, 1, 128, 255, 255]
-    dull = torch.full((2, 3, 3), 0.4) + torch.arange(3) / 255
-    assert eight_bit(dull).max() == 104
-    every = torch.arange(256).reshape(256, 1, 1) / 255
-    assert eight_bit(every).flatten().tolist() == list(range(256))
-
-
-def test_outline_surrounds_the_pixels() -> None:
-    one = torch.zeros(3, 4, dtype=torch.bool)
-    one[1, 2] = True
-    assert sorted(re.findall(r"M[^M]*", outline(one))) == ["M2 1h1", "M2 1v1", "M2 2h1", "M3 1v1"]
-    assert outline(torch.zeros(3, 4, dtype=torch.bool)) == ""
-    assert outline(torch.ones(3, 4, dtype=torch.bool)).count("M") == 14
+from cinecortex.report import ClipView, Page, Panel, Raster, Trace, render_page, write_page
+from cinecortex.report.page import Standing
+from cinecortex.report.words import amount, interval, number, size
 
 
 def test_same_page_same_bytes(page_of_everything: Callable[..., Page], tmp_path: Path) -> None:
@@ -107,6 +48,7 @@ def test_nothing_is_asked_of_the_network(page_of_everything: Callable[..., Page]
     addresses = set(re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", text))
     assert all(a.startswith(("#", "data:")) for a in addresses)
     assert "default-src 'none'" in text
+    assert "strict-dynamic" not in text
 
 
 def test_the_json_in_the_page_is_valid_and_cannot_end_its_script(page_of_everything: Callable[..., Page]) -> None:
@@ -118,7 +60,10 @@ def test_the_json_in_the_page_is_valid_and_cannot_end_its_script(page_of_everyth
     assert "<" not in embedded[1]
     data = json.loads(embedded[1], parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert data["clips"][0]["label"] == nasty.clip_label
-    assert data["clips"][0]["traces"][0]["values"][:6] == [None] * 5 + [pytest.approx(-0.1068, abs=1e-4)]
+    embedded = re.search(r'id="clip-0">(.*?)</script>', text, re.DOTALL)
+    assert embedded is not None
+    data = json.loads(embedded[1], parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert data["traces"][0]["values"][:6] == [None] * 5 + [-0.1068]
 
 
 def test_a_movie_that_is_shown_twice_is_stored_once(page_of_everything: Callable[..., Page]) -> None:
@@ -126,12 +71,8 @@ def test_a_movie_that_is_shown_twice_is_stored_once(page_of_everything: Callable
     twice = dataclasses.replace(page, clips=page.clips[:1] * 5)
     one, five = (len(render_page(p)) for p in (dataclasses.replace(page, clips=page.clips[:1]), twice))
     assert five - one < 20_000
-    assert render_page(twice).count('type="text/plain"') == 3
-
-
-def test_noise_stays_within_a_base64_of_its_size() -> None:
-    frames = np.random.default_rng(0).integers(0, 256, (300, 36, 64), dtype=np.uint8)
-    assert len(pack(frames).text) < 1.34 * frames.size
+    # Five panels of four movies, one share, one raster.
+    assert render_page(twice).count('type="text/plain"') == 6
 
 
 def test_what_is_not_known_is_shown_as_unknown(page_of_everything: Callable[..., Page]) -> None:
@@ -168,6 +109,42 @@ def test_a_reader_without_script_is_told_what_is_missing(page_of_everything: Cal
     assert "need JavaScript" in said[1]
 
 
+def test_a_card_tells_the_whole_finding(page_of_everything: Callable[..., Page]) -> None:
+    cards = re.findall(r"<article.*?</article>", render_page(page_of_everything()), re.DOTALL)
+    words = [" ".join(re.sub(r"<svg.*?</svg>|<[^>]*>", " ", card, flags=re.DOTALL).split()) for card in cards]
+    assert [word.split()[:2] for word in words] == [["●", "supported"], ["✕", "refuted"], ["○", "undecided"]]
+    assert words[1].removesuffix(" 295 bytes") == (
+        "✕ refuted It works The movie is not in the neurons. 0.500 r 95 % interval 0.40 to 0.60 n 10 (clip) null 0.000 "
+        "(0.00 to 0.10) where the claim is false rule above 0.3 Fixed before the run. numbers a.b.json"
+    )
+    assert "null none was measured" in words[2]
+    assert [card.count("<svg") for card in cards] == [1, 0, 0]
+
+
+def test_the_verdict_has_word_and_shape_and_consent_is_shown(page_of_everything: Callable[..., Page]) -> None:
+    head = re.search(r"<header>.*?</header>", render_page(page_of_everything()), re.DOTALL)
+    assert head is not None
+    words = " ".join(re.sub(r"<[^>]*>", " ", head[0]).split())
+    assert "● supported : The reconstruction tells shapes and motion." in words
+    assert "Consent and ethics approval, as stated: approved by the board of the institute, 12/3" in words
+    assert "as stated" not in render_page(page_of_everything(consent=""))
+
+
+def test_standings_are_by_the_first_method_within_a_group(page_of_everything: Callable[..., Page]) -> None:
+    page = page_of_everything()
+    told = [("", 0.4), ("", math.nan), ("", 0.1), ("", 0.3), ("", 0.2), ("x", 0.9), ("y", 0.5), ("y", 0.6)]
+    clips = tuple(
+        dataclasses.replace(page.clips[0], group=group, scores={"ridge": -score, "map": score}) for group, score in told
+    )
+    found = dataclasses.replace(page, clips=clips).standings
+    assert [s and s.word for s in found] == ["best", None, "worst", None, "median", None, "worst", "best"]
+    assert found[0] == Standing("best", 4, "movie correlation of map")
+    assert found[6] == Standing("worst", 2, "movie correlation of map")
+    found = dataclasses.replace(page, clips=clips, scores=()).standings
+    assert [s and s.word for s in found] == ["worst", None, "best", "median", None, None, "best", "worst"]
+    assert dataclasses.replace(page, clips=clips[:1]).standings == (None,)
+
+
 def test_an_empty_page_is_a_page() -> None:
     text = render_page(Page(title="Nothing yet", verdict="Nothing was run.", simulated=True))
     assert "<h1>Nothing yet</h1>" in text
@@ -179,6 +156,13 @@ def test_numbers_for_reading() -> None:
     assert interval(Interval(0.5, 0.4, 0.6, 0.95, 3)) == "0.40 to 0.60"
     assert interval((-0.1, float("nan"))) == ""
     assert [amount(v) for v in (18_000, 4.25, 0.0, None)] == ["18,000", "4.25", "0", "–"]
+    assert [size("é" * n) for n in (2, 499, 500, 60_000, 600_000)] == [
+        "4 bytes",
+        "998 bytes",
+        "1 kB",
+        "120 kB",
+        "1.2 MB",
+    ]
 
 
 def test_panels_that_cannot_run_on_one_clock_are_refused(page_of_everything: Callable[..., Page]) -> None:
@@ -191,67 +175,17 @@ def test_panels_that_cannot_run_on_one_clock_are_refused(page_of_everything: Cal
         dataclasses.replace(clip, panels=(Panel("broken", torch.full((60, 12, 20), torch.nan)),))
     with pytest.raises(WrongUse, match="60 frames"):
         dataclasses.replace(clip, traces=(Trace("map", "r", torch.zeros(59)),))
+    with pytest.raises(WrongUse, match="raster"):
+        dataclasses.replace(clip, raster=Raster("activity", torch.zeros(59, 3, dtype=torch.uint8)))
+    with pytest.raises(WrongUse, match="several true movies"):
+        dataclasses.replace(clip, panels=clip.panels[:1] * 2)
+    with pytest.raises(WrongUse, match=r"data share .* has size"):
+        dataclasses.replace(clip.panels[0], share=torch.zeros(59, 12, 20))
+    for share in (1.1, -0.1, float("nan")):
+        with pytest.raises(WrongUse, match="not between 0 and 1"):
+            dataclasses.replace(clip.panels[0], share=torch.full((60, 12, 20), share))
+    for top in (0.0, -1.0, float("nan")):
+        with pytest.raises(WrongUse, match="drawn as white"):
+            dataclasses.replace(clip.panels[0], top=top)
     with pytest.raises(WrongUse, match="scored_pixels"):
-        render_page(page_of_everything(scored_pixels=torch.ones(3, 3, dtype=torch.bool)))
-
-
-@functools.cache
-def every_figure(_time: int = 1) -> dict[str, str]:
-    name = "a<b & $x_1$"
-    scores = {name: [0.4, 0.5, float("nan")], "paper": [0.1, 0.2, 0.3]}
-    means = {name: Interval(0.45, 0.4, 0.5, 0.95, 2), "paper": Interval(0.2, float("nan"), float("nan"), 0.95, 1)}
-    mask = torch.linspace(0, 1, 30).reshape(5, 6)
-    ceiling = torch.linspace(0, 1, 3001)
-    ceiling[5] = torch.nan
-    return {
-        "clips": figures.scores_by_clip(scores, metric="r", means=means),
-        "masks": figures.scores_by_mask([0.0, 0.5, 1.0], scores, metric="r"),
-        "ceiling": figures.encoder_against_ceiling(ceiling / 2, ceiling),
-        "mask": figures.mask_picture(mask, mask > 0.5),
-        "curves": figures.learning_curves({"a": [0.1, 0.3, 0.2], "b": [float("nan"), 0.2]}),
-    }
-
-
-def test_figures_are_deterministic_well_formed_and_their_ids_their_own() -> None:
-    first, second = every_figure(), every_figure(2)
-    assert first == second
-    ids = []
-    for svg in first.values():
-        root = ElementTree.fromstring(svg)
-        assert root.get("role") == "img"
-        assert root.get("aria-label")
-        ids += [e.get("id") for e in root.iter() if e.get("id")]
-        assert "<metadata" not in svg
-        assert re.search(r"\d{4}-\d\d-\d\d", svg) is None
-        ids_here = {e.get("id") for e in root.iter() if e.get("id")}
-        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) == ids_here
-    assert len(ids) == len(set(ids)) > 8
-
-
-def test_figures_say_names_as_they_are_and_follow_the_page_into_the_dark() -> None:
-    svg = every_figure()["clips"]
-    texts = ["".join(e.itertext()) for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("}text")]
-    assert any("$x_1$" in text for text in texts)
-    assert "var(--ink, #1d1c1a)" in svg
-    assert "var(--series-1, #0072b2)" in svg
-    assert not re.search(r"(?<!, )#(1d1c1a|5a5751|dad6cc|0072b2)", svg)
-    assert "2,000 of 3,000 neurons" in every_figure()["ceiling"]
-
-
-def test_a_point_lies_where_its_number_says() -> None:
-    svg = figures.scores_by_mask([0.0, 1.0], {"map": [0.0, 1.0]}, metric="r")
-    points = re.findall(r'<use xlink:href="#[\w-]+" x="([\d.]+)" y="([\d.]+)" style="fill: var\(--series-1', svg)
-    low, high = points[:2]
-    assert float(low[0]) < float(high[0])
-    assert float(low[1]) > float(high[1])
-
-
-def test_figures_refuse_what_cannot_be_drawn() -> None:
-    with pytest.raises(WrongUse, match="equal numbers of clips"):
-        figures.scores_by_clip({"a": [1.0], "b": [1.0, 2.0]}, metric="r")
-    with pytest.raises(WrongUse, match="equal numbers of thresholds"):
-        figures.scores_by_mask([0.0], {"a": [1.0, 2.0]}, metric="r")
-    with pytest.raises(WrongUse, match="no neuron"):
-        figures.encoder_against_ceiling(torch.tensor([0.1]), torch.tensor([torch.nan]))
-    with pytest.raises(WrongUse, match="no epoch to draw"):
-        figures.learning_curves({"a": []})
+        page_of_everything(scored_pixels=torch.ones(3, 3, dtype=torch.bool))

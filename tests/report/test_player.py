@@ -1,21 +1,19 @@
-"""The page in a real browser, opened from disk."""
+"""The player in a real browser: every panel on one clock, exact to the bit."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import axe_core_python
 import numpy as np
 import pytest
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
+from tests.report.watching import assert_exact, frame_of, shown, stored, wait_until
 
 from cinecortex.report import ClipView, Page, write_page
-from cinecortex.report.encoding import eight_bit
+from cinecortex.report.encoding import contrast_line, eight_bit, fade, matched
 
 pytestmark = pytest.mark.browser
-
-READ = """() => cinecortex.panels().map(({canvas}) => Array.from(
-    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data))"""
 
 # Two animation frames of a movie that plays must show every panel at one and the same frame.
 WATCH = """(frames) => new Promise((resolve) => {
@@ -28,55 +26,6 @@ WATCH = """(frames) => new Promise((resolve) => {
     };
     requestAnimationFrame(look);
 })"""
-
-
-def shown(tab: Tab) -> list[np.ndarray]:
-    """Pixels of every canvas, after checking that they are opaque grays."""
-    sizes = tab.evaluate("cinecortex.panels().map(({canvas}) => [canvas.height, canvas.width])")
-    frames = []
-    for (height, width), data in zip(sizes, tab.evaluate(READ), strict=True):
-        colors = np.array(data, dtype=np.uint8).reshape(height, width, 4)
-        assert (colors[..., 3] == 255).all()
-        assert (colors[..., :3] == colors[..., :1]).all()
-        frames.append(colors[..., 0])
-    return frames
-
-
-def wait_until(tab: Tab, condition: str) -> None:
-    """Playwright's own wait evaluates text inside the page, which the page's security policy forbids."""
-    tab.evaluate(f"""() => new Promise((resolve, reject) => {{
-        const late = performance.now() + 20000;
-        const look = (now) => {{
-            if ({condition}) resolve(); else if (now > late) reject(new Error("waited in vain"));
-            else requestAnimationFrame(look);
-        }};
-        requestAnimationFrame(look);
-    }})""")
-
-
-def frame_of(tab: Tab) -> int:
-    return int(tab.evaluate("cinecortex.currentFrame()"))
-
-
-def assert_exact(tab: Tab, clip: ClipView, frame: int | None = None) -> None:
-    """Every canvas holds the stored frame, bit for bit."""
-    number = frame_of(tab)
-    assert frame is None or number == frame
-    pixels = shown(tab)
-    assert len(pixels) == len(clip.panels)
-    for panel, canvas in zip(clip.panels, pixels, strict=True):
-        np.testing.assert_array_equal(canvas, eight_bit(panel.movie)[number], panel.title)
-    assert f"frame {number} of" in tab.locator("#counter").inner_text().replace("\u2007", "")
-
-
-@pytest.fixture
-def clips(page_of_everything: Callable[..., Page]) -> tuple[ClipView, ...]:
-    return page_of_everything().clips
-
-
-@pytest.fixture
-def tab(open_tab: Callable[..., Tab], report_file: Path) -> Tab:
-    return open_tab(report_file)
 
 
 def test_every_panel_shows_the_stored_frame_wherever_the_clock_is_put(tab: Tab, clips: tuple[ClipView, ...]) -> None:
@@ -186,7 +135,8 @@ def test_home_and_end_belong_to_the_page_outside_the_player(tab: Tab) -> None:
 
 
 def test_clip_chooser_keeps_the_given_order_and_shows_the_chosen_clip(tab: Tab, clips: tuple[ClipView, ...]) -> None:
-    assert tab.locator("#clip option").all_inner_texts() == ["Clip A · trial 3", "Clip B · trial 8"]
+    assert tab.locator("#clip option").all_inner_texts() == ["Clip A · trial 3 · best", "Clip B · trial 8 · worst"]
+    expect(tab.get_by_text("best of 2 by movie correlation of map")).to_be_visible()
     tab.get_by_role("button", name="Play").click()
     tab.get_by_label("Clip", exact=True).select_option("1")
     wait_until(tab, "cinecortex.clip() === 1")
@@ -194,6 +144,77 @@ def test_clip_chooser_keeps_the_given_order_and_shows_the_chosen_clip(tab: Tab, 
     assert_exact(tab, clips[1], clips[1].burn_in_frames)
     tab.evaluate("cinecortex.showFrame(1000)")
     assert_exact(tab, clips[1], 24)
+    expect(tab.get_by_text("worst of 2 by movie correlation of map")).to_be_visible()
+    expect(tab.get_by_role("button", name="Next clip")).to_be_disabled()
+    tab.get_by_role("button", name="Clip before").click()
+    wait_until(tab, "cinecortex.clip() === 0")
+    tab.locator("#player").focus()
+    tab.keyboard.press("PageDown")
+    wait_until(tab, "cinecortex.clip() === 1")
+    assert_exact(tab, clips[1], clips[1].burn_in_frames)
+
+
+def test_clips_are_grouped_in_their_order_and_rank_in_their_group(
+    open_tab: Callable[..., Tab], page_of_everything: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = page_of_everything()
+    views = tuple(
+        dataclasses.replace(page.clips[1], clip_label=f"Clip {i}", group=group, scores={"map": score})
+        for i, (group, score) in enumerate([("a", 0.1), ("b", 0.9), ("a", 0.5), ("b", 0.2), ("a", 0.3)])
+    )
+    tab = open_tab(write_page(tmp_path / "groups.html", dataclasses.replace(page, clips=views)))
+    told = [
+        (group.get_attribute("label"), group.locator("option").all_inner_texts())
+        for group in tab.locator("#clip optgroup").all()
+    ]
+    assert told == [
+        ("a", ["Clip 0 · trial 8 · worst", "Clip 2 · trial 8 · best", "Clip 4 · trial 8 · median"]),
+        ("b", ["Clip 1 · trial 8 · best", "Clip 3 · trial 8 · worst"]),
+    ]
+    expect(tab.get_by_text("worst of 3 (a) by movie correlation of map")).to_be_visible()
+    tab.get_by_label("Clip", exact=True).select_option("3")
+    expect(tab.get_by_text("worst of 2 (b) by movie correlation of map")).to_be_visible()
+
+
+def test_contrast_is_matched_only_when_asked_and_every_panel_concerned_says_so(
+    tab: Tab, clips: tuple[ClipView, ...], page_of_everything: Callable[..., Page]
+) -> None:
+    clip, scored = clips[0], page_of_everything().scored_pixels
+    switch, label = tab.get_by_label("Match contrast to the true movie"), "contrast matched to the true movie"
+    assert not switch.is_checked()
+    assert not any(label in caption for caption in tab.locator("#panels figcaption").all_inner_texts())
+    tab.evaluate("cinecortex.showFrame(30)")
+    switch.check()
+    told = [label in caption for caption in tab.locator("#panels figcaption").all_inner_texts()]
+    assert told == [False, True, True, False, True]  # neither the true movie nor the standard deviation
+    counted = np.zeros(eight_bit(clip.panels[0].movie).shape, dtype=bool)
+    counted[clip.burn_in_frames :] = scored.numpy()
+    truth, pixels = eight_bit(clip.panels[0].movie), shown(tab)
+    for i in (1, 2, 4):
+        frames = eight_bit(clip.panels[i].movie)
+        wanted = matched(frames, contrast_line(frames, truth, counted))[30]
+        share = clip.panels[i].share
+        np.testing.assert_array_equal(
+            pixels[i], wanted if share is None else fade(wanted[None], eight_bit(share)[30:31])[0]
+        )
+    np.testing.assert_array_equal(pixels[3], stored(clip.panels[3])[30])
+    tab.get_by_label("Clip", exact=True).select_option("1")
+    wait_until(tab, "cinecortex.clip() === 1")
+    assert sum(label in caption for caption in tab.locator("#panels figcaption").all_inner_texts()) == 3
+    switch.uncheck()
+    assert_exact(tab, clips[1])
+
+
+def test_what_gray_means_is_said_under_the_panels_where_it_is_not_luminance(tab: Tab) -> None:
+    captions = tab.locator("#panels figcaption").all_inner_texts()
+    assert ["white is 0.25" in caption for caption in captions] == [False, False, False, True, False]
+    assert ["mid gray where the data share is 0" in caption for caption in captions] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_of_two_choices_in_a_row_the_later_is_shown_whichever_is_unpacked_first(
@@ -203,7 +224,7 @@ def test_of_two_choices_in_a_row_the_later_is_shown_whichever_is_unpacked_first(
         const read = Response.prototype.arrayBuffer;
         let asked = 0;
         Response.prototype.arrayBuffer = async function () {
-            const late = asked++ < 3;
+            const late = asked++ < 5;
             const bytes = await read.call(this);
             if (late) await new Promise((resolve) => setTimeout(resolve, 300));
             return bytes;
@@ -219,7 +240,7 @@ def test_of_two_choices_in_a_row_the_later_is_shown_whichever_is_unpacked_first(
 def test_every_panel_of_a_simulated_recording_says_so(
     tab: Tab, open_tab: Callable[..., Tab], page_of_everything: Callable[..., Page], tmp_path: Path
 ) -> None:
-    assert tab.locator("#panels figcaption").count() == 3
+    assert tab.locator("#panels figcaption").count() == 5
     for caption in tab.locator("#panels figcaption").all_inner_texts():
         assert "simulated" in caption
     expect(tab.get_by_text("All 2 clips shown here were unseen in training.")).to_be_visible()
@@ -230,70 +251,35 @@ def test_every_panel_of_a_simulated_recording_says_so(
     expect(tab.get_by_text("Recorded animal, species: mouse")).to_be_visible()
 
 
-def test_traces_read_out_the_frame_shown(tab: Tab) -> None:
+def test_traces_read_out_the_frame_shown_each_quantity_on_its_own_axis(tab: Tab) -> None:
     tab.evaluate("cinecortex.showFrame(59)")
-    assert tab.locator(".reading").all_inner_texts() == ["0.90", "0.45"]
+    assert tab.locator(".reading").all_inner_texts() == ["0.900", "0.450", "0.00200", "–"]
     tab.evaluate("cinecortex.showFrame(0)")
-    assert tab.locator(".reading").all_inner_texts() == ["–", "–"]
+    assert tab.locator(".reading").all_inner_texts() == ["–", "–", "0.00100", "–"]
     tab.evaluate("cinecortex.showFrame(5)")
-    assert tab.locator(".reading").first.inner_text() == "−0.11"
+    assert tab.locator(".reading").first.inner_text() == "−0.107"
+    assert tab.locator(".quantity").all_inner_texts() == [
+        "frame correlation",
+        "motion energy",
+        "pupil dilation",
+        "population activity",
+    ]
+    assert tab.locator(".ends").all_inner_texts() == ["0.900\n−0.107", "0.00200\n0", "no value", ""]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
-def test_accessible(open_tab: Callable[..., Tab], report_file: Path, scheme: str, width: int) -> None:
-    tab = open_tab(report_file, color_scheme=scheme, viewport={"width": width, "height": 800})
-    background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(20, 21, 23)") == (scheme == "dark")
-    tab.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    result = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert len(result["passes"]) > 20  # it looked
-    grave = [(v["id"], v["nodes"][0]["html"]) for v in result["violations"] if v["impact"] in ("serious", "critical")]
-    assert grave == []
-
-
-@pytest.mark.parametrize("width", [320, 390])
-def test_a_phone_shows_it_all_without_scrolling_sideways(
-    open_tab: Callable[..., Tab], report_file: Path, width: int
-) -> None:
-    tab = open_tab(report_file, viewport={"width": width, "height": 800}, device_scale_factor=2, has_touch=True)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    boxes = [canvas.bounding_box() for canvas in tab.locator("#panels canvas").all()]
-    for box in boxes:
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-        assert (2 * box["width"] / 20) == pytest.approx(round(2 * box["width"] / 20))  # whole device pixels
-    for name in ("Play", "One frame back", "One frame forward"):
-        button = tab.get_by_role("button", name=name).bounding_box()
-        assert button is not None
-        assert min(button["width"], button["height"]) >= 32
-
-
-def test_text_from_metadata_is_inert(
-    open_tab: Callable[..., Tab], hostile_page: Callable[[str], Page], tmp_path: Path
-) -> None:
-    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-    tab = open_tab(write_page(tmp_path / "evil.html", hostile_page(evil)))
-    assert tab.title() == evil
-    assert tab.get_by_role("heading", level=1).inner_text() == evil
-    assert tab.locator("#panels .panel-title").first.inner_text() == evil
-    assert tab.locator("img").count() == 0
-    assert tab.locator("#clip option").first.inner_text() == f"{evil} · trial {evil}"
-
-
-def test_without_script_the_numbers_remain(open_tab: Callable[..., Tab], report_file: Path) -> None:
-    tab = open_tab(report_file, java_script_enabled=False)
-    assert tab.locator("#player").is_hidden()
-    assert tab.get_by_role("cell", name="0.650 0.60 to 0.70").is_visible()
-    assert tab.get_by_role("img", name="mask weight of every pixel").is_visible()
-
-
-def test_a_damaged_movie_is_said_not_shown(open_tab: Callable[..., Tab], report_file: Path, tmp_path: Path) -> None:
-    text = report_file.read_text(encoding="utf-8")
-    start = text.index('type="text/plain"')
-    start = text.index(">", start) + 41
-    damaged = tmp_path / "damaged.html"
-    damaged.write_text(text[:start] + "AAAA" + text[start + 4 :], encoding="utf-8")
-    tab = open_tab(damaged)
-    tab.get_by_role("alert").wait_for()
-    assert "could not be shown" in tab.get_by_role("alert").inner_text()
+def test_movies_traces_raster_and_clock_share_one_time_axis(tab: Tab, clips: tuple[ClipView, ...]) -> None:
+    plots = [plot.bounding_box() for plot in tab.locator(".plot").all()]
+    assert len({(box["x"], box["width"]) for box in plots}) == 1
+    left, width = plots[0]["x"], plots[0]["width"]
+    for i, plot in enumerate(plots):
+        frame = 11 * i + 3
+        tab.locator(".plot").nth(i).scroll_into_view_if_needed()
+        box = tab.locator(".plot").nth(i).bounding_box()
+        tab.mouse.click(left + width * (frame + 0.5) / 60, box["y"] + box["height"] / 2)
+        assert_exact(tab, clips[0], frame)
+        assert plot["width"] == width
+    # The slider's thumb stands above the middle of its frame.
+    slider = tab.locator("#scrub").bounding_box()
+    for frame in (0, 59):
+        thumb = slider["x"] + 8 + (slider["width"] - 16) * frame / 59
+        assert thumb == pytest.approx(left + width * (frame + 0.5) / 60, abs=0.5)

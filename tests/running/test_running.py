@@ -9,19 +9,20 @@ from cinecortex.data import read_result
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.running import Ran
 
-SESSION = "in-silico-0"
+SESSION, LAID_OUT = "in-silico-0", "laying out the report"
 # An inversion that is stopped may be stopped while it reads a file, which is then closed by nobody but the collector.
 stopped_anywhere = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_every_stage_runs(finished: tuple[Runner, Ran]) -> None:
     runner, ran = finished
-    assert runner.did == ["fitting the encoder", "inverting by map", "validating"]
+    assert runner.did == ["fitting the encoder", "inverting by map", "validating", LAID_OUT]
     assert (ran.session_id, ran.folder) == (SESSION, runner.out / SESSION)
     assert len(ran.scores.clips) == 3
     assert len(read_result(ran.folder / "reconstructions.zarr")["trial_id"]) == 3
     findings = json.loads((ran.folder / "findings.json").read_text())
     assert [finding["id"] for finding in findings["findings"]] == ["controls.no_neurons"]
+    assert findings["summary"]["sentence"].partition(". ")[0] in ran.report.read_text()
     assert (ran.verdict, ran.sentence) == (findings["summary"]["verdict"], findings["summary"]["sentence"])
     # Validation asks for the intact trials too, and finds what the stage before it made.
     assert any("6 inversions asked for: 3 in the cache, 3 to run" in sentence for sentence in runner.said)
@@ -36,6 +37,7 @@ def test_a_second_run_does_nothing_and_says_so(finished: tuple[Runner, Ran], aga
         "encoder",
         f"reconstructions of {SESSION}",
         f"findings on {SESSION}",
+        f"report on {SESSION}",
     ]
     assert ran.scores.to_json() == finished[1].scores.to_json()
     assert ran.sentence == finished[1].sentence
@@ -46,13 +48,13 @@ def test_what_changes_is_made_anew_with_what_rests_on_it(again: Runner) -> None:
     again(execution="threads = 2")
     assert again.did == [], "where it runs changes nothing"
     again(validation='checks = ["identification"]\nbaselines = []')
-    assert again.did == ["validating"]
+    assert again.did == ["validating", LAID_OUT]
     assert f"findings on {SESSION}: made anew, what goes into it has changed" in again.said
     again(method='prior = "flat"')
-    assert again.did == ["inverting by map", "validating"]
+    assert again.did == ["inverting by map", "validating", LAID_OUT]
     assert again.bytes("encoder") == encoder
     again(encoder="epochs = 2\nfolds = 3")
-    assert again.did == ["fitting the encoder", "inverting by map", "validating"]
+    assert again.did == ["fitting the encoder", "inverting by map", "validating", LAID_OUT]
     assert again.bytes("encoder") != encoder
 
 
@@ -63,7 +65,7 @@ def test_an_interrupted_inversion_loses_no_finished_one(again: Runner) -> None:
         again(method='behavior = "mean"')
     again.interrupt = lambda title, done: False
     again(method='behavior = "mean"')
-    assert again.did == ["inverting by map", "validating"]
+    assert again.did == ["inverting by map", "validating", LAID_OUT]
     # One was made to know how long it takes, one was finished before the keyboard.
     assert any("3 inversions asked for: 2 in the cache, 1 to run" in sentence for sentence in again.said)
 
@@ -100,7 +102,7 @@ def test_a_damaged_unfinished_fit_begins_anew(runner: Runner) -> None:
 
 def test_an_encoder_that_is_given_is_not_fitted(runner: Runner, finished: tuple[Runner, Ran]) -> None:
     runner(encoder=f'folder = "{finished[0].out / "encoder"}"')
-    assert runner.did == ["inverting by map", "validating"]
+    assert runner.did == ["inverting by map", "validating", LAID_OUT]
     assert runner.said[0] == f"encoder: as given, {finished[0].out / 'encoder'}"
     assert not (runner.out / "encoder").exists()
 

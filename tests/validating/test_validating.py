@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from tests.validating.conftest import Painter
 
 from cinecortex import validating
 from cinecortex.data.shown import read_exhibit
+from cinecortex.encoders.checkpoint import save_model
 from cinecortex.errors import CinecortexError, WrongUse
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry
 from cinecortex.validating.subject import choose_clips
 from cinecortex.validation.check import JUDGED, Question
 from cinecortex.validation.suite import SUITE, entries
@@ -169,8 +172,42 @@ def test_deep_checks_are_answered_by_who_measures(recording, model, tmp_path):
     )
     assert found.missing == {}
     names = [finding.id for finding in found.findings]
-    assert names == ["identifiability.information", "identifiability.data_share", "population.scaling"]
+    assert names == [
+        "identifiability.information",
+        "identifiability.data_share",
+        "identifiability.metamers",
+        "population.scaling",
+    ]
     measured = [answer for question, answer in found.answers.items() if question.method == "information"]
     assert len(measured) == 6
     assert all(answer.information is not None and answer.information.bits > 0 for answer in measured)
+    json.dumps(found.content, allow_nan=False)
+
+
+def test_limits_of_resolution_are_told_in_degrees_where_the_screen_is_known(recording, model, tmp_path):
+    save_model(model, tmp_path / "watches")
+    asked = validating.Options(
+        checks=["resolution.limits"],
+        held_out=[tmp_path / "watches"],
+        screen=ScreenGeometry(recording.frame_size[1], 2.0 * recording.frame_size[1]),
+    )
+    found = validating.validate(recording, model, "mean", out=tmp_path, trials=recording.tier(TEST), options=asked)
+    (finding,) = found.findings
+    assert finding.data["units"] == {"spatial": "cycles per degree", "temporal": "Hz"}
+    assert {cell["animal"] for cell in finding.data["cells"]} == {"noisy", "noiseless"}
+
+
+def test_the_error_budget_asks_the_method_and_a_descent_to_the_end(recording, model, tmp_path):
+    save_model(model, tmp_path / "another")
+    asked = validating.Options(checks=["error.budget"], held_out=[tmp_path / "another"])
+    found = validating.validate(recording, model, out=tmp_path, trials=recording.tier(TEST), options=asked)
+    assert found.missing == {}
+    assert [finding.id for finding in found.findings] == ["error.budget"]
+    asked_of = Counter(question.method for question in found.answers)
+    assert asked_of == {JUDGED: 5 * 6, "solved": 3 * 6}
+    # The held-out encoder is the inverted one: nothing is the encoder's, but that a descent ends near the end only.
+    parts = found.findings[0].data["parts"]
+    assert parts["encoder"] == pytest.approx([0.0] * 6, abs=0.02)
+    assert parts["inverter"] == pytest.approx([0.0] * 6, abs=0.02)
+    assert min(parts["prior"]) > 0
     json.dumps(found.content, allow_nan=False)

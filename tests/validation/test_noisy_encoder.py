@@ -16,7 +16,7 @@ from cinecortex.metrics.residuals import correlation_time, dispersion
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Behaviors, Movies, Rates
 from cinecortex.validation.animal import Animal, shown_to
-from cinecortex.validation.noisy_encoder import NoisyEncoder, noisy
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder, noisy
 
 SEED = Seed(3)
 NEURONS = 6
@@ -149,3 +149,24 @@ def test_it_watches_in_evaluation_and_answers_the_same_seed_alike():
     (trial,) = trials(1)
     seen = shown_to(animal, trial, movie, name="noise", seed=SEED).observe()
     assert (seen.frames, len(seen.heard), seen.response.dtype) == (12, pixels, torch.float32)
+
+
+def test_without_noise_it_says_what_its_encoder_expects():
+    """Whatever the observation model, the seed, and whether the encoder was left in training."""
+    encoder = Pixels(ObservationModel(torch.ones(math.prod(SIZE)), torch.ones(math.prod(SIZE)))).train()
+    animal = NoiselessEncoder(encoder)
+    assert isinstance(animal, Animal)
+    movie = torch.rand(7, *SIZE, generator=SEED.torch())
+    for seed in (SEED, Seed(8)):
+        torch.testing.assert_close(animal.watch(movie, torch.zeros(7, 1), seed), movie.flatten(1))
+
+
+def test_without_noise_it_answers_with_the_rate_whatever_the_seed():
+    encoder = Pixels(None).train()
+    animal = NoiselessEncoder(encoder)
+    assert isinstance(animal, Animal)
+    movie = torch.rand(12, *SIZE, generator=SEED.torch())
+    response = animal.watch(movie, torch.zeros(12, 1), SEED)
+    torch.testing.assert_close(response, movie.flatten(1), atol=1e-6, rtol=0)
+    assert encoder.training, "left as it was found"
+    assert torch.equal(response, animal.watch(movie, torch.zeros(12, 1), SEED / "other"))

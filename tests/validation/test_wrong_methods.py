@@ -9,6 +9,7 @@ import pytest
 from tests.validation import tiny
 from tests.validation.table import HONEST, MEMORISED, PAGE, TOLD, WRONG, method_by_method, page, summary, untold
 
+from cinecortex.report.finding_figures import DRAWN, found_at
 from cinecortex.validation.suite import SUITE
 
 OTHERWISE = {"heldout.repeats": tiny.REPEATED, "prior.sensitivity": 6, "generalisation.families": 18}
@@ -74,3 +75,14 @@ def test_findings_are_numbers_that_json_holds(told):
 
 def test_the_page_is_up_to_date(told):
     assert PAGE.read_text(encoding="utf-8") == page(told), "python -m tests.validation.table writes it anew"
+
+
+def test_what_a_figure_shows_is_in_the_finding(told):
+    for name, finding in told[HONEST].items():
+        drawn = DRAWN.get(name)
+        places = [] if drawn is None else [place for _, place in drawn.series]
+        others = getattr(drawn, "dose", None) or getattr(drawn, "by", None)
+        for place in [*places, *([others] if others else [])]:
+            # The tiny world has neither every baseline nor every prior.
+            if not place.startswith(("arms/", "agreement by prior/")):
+                assert found_at(finding, place) is not None, f"{name} has no {place!r}"

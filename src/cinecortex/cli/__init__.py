@@ -16,11 +16,12 @@ from cinecortex.cli import fitting  # isort: skip
 from cinecortex.cli import inverting  # isort: skip
 from cinecortex.cli import validating  # isort: skip
 from cinecortex.cli import running  # isort: skip
+from cinecortex.cli import reporting  # isort: skip
 from cinecortex.cli import exporting  # isort: skip
 from cinecortex.cli.app import app
 from cinecortex.terminal import INTERRUPTED, fail, sentence_of
 
-__all__ = ["app", "exporting", "fitting", "inverting", "main", "recordings", "running", "validating"]
+__all__ = ["app", "exporting", "fitting", "inverting", "main", "recordings", "reporting", "running", "validating"]
 
 
 def main() -> None:

@@ -184,8 +184,9 @@ def demo(
     """Run the whole story on the in-silico mouse and write a report."""
     from cinecortex.demo import run_demo
 
-    page, scores = run_demo(
+    page, scores, sentence = run_demo(
         out, neurons=neurons, clips=clips, seconds=seconds, paper_steps=paper_steps, seed=seed, stage=progress
     )
     print_scores(scores)
+    say(sentence)
     say(f"The report is at {page.resolve()}")

@@ -19,7 +19,7 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, whatever the file says.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, whatever the file says.")] = None,
 ) -> None:
-    """Run a study: fit, invert, validate. A second run does only what is missing, and says so."""
+    """Run a study: fit, invert, validate, report. A second run does only what is missing, and says so."""
     from cinecortex.running import run_study
     from cinecortex.studyfile import read_study
 
@@ -27,4 +27,4 @@ def run(
     for ran in run_study(asked, command=shlex.join(["cinecortex", *sys.argv[1:]]), stage=progress, say=say):
         say(f"session {ran.session_id}")
         print_scores([ran.scores])
-        say(f"{ran.verdict}: {ran.sentence}\nwrote {ran.folder}")
+        say(f"{ran.verdict}: {ran.sentence}\nwrote {ran.folder}, with {ran.report.name}")

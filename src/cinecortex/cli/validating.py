@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +64,9 @@ def validate(
     baselines: Annotated[
         str, typer.Option(help="Methods that the judged one is held against, with commas.")
     ] = "mean,nearest,ridge",
+    screen_deg: Annotated[
+        float | None, typer.Option(help="Degrees of visual angle that the width of the movies filled, if known.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that exists.")] = None,
     consent: ConsentOption = None,
@@ -75,6 +80,7 @@ def validate(
     from cinecortex.data.stored import read_movies
     from cinecortex.execution.machines import Machines
     from cinecortex.seeds import Seed
+    from cinecortex.stimuli.screen import ScreenGeometry
 
     refuse_output(out, out / "findings.json" if (out / "findings.json").exists() else out / "answers")
     given = {"--quick": quick, "--deep": deep, "--checks": checks is not None}
@@ -96,7 +102,9 @@ def validate(
             also=others,
             held_out=list(held_out or ()),
             baselines=[name.strip() for name in baselines.split(",")],
+            screen=None if screen_deg is None else ScreenGeometry(loaded.frame_size[1], screen_deg),
             machines=Machines(workers=workers, scheduler=scheduler),
+            command=shlex.join(["cinecortex", *sys.argv[1:]]),
             tell=(lambda sentence: None) if as_json else say,
             progress=report,
         )
@@ -126,6 +134,7 @@ def validate(
     ]
     print_columns(["check", "verdict", "value", "95 % interval", "n"], rows)
     say(f"{found.summary.verdict}: {found.summary.sentence}\nwrote {out / 'findings.json'}")
+    say(f"to see it: cinecortex report {out} --out {out / 'report.html'}")
 
 
 def _interval(interval: tuple[float, float]) -> str:

@@ -22,9 +22,12 @@ from cinecortex.data.results import read_result, reconstructions, words, write_r
 from cinecortex.errors import WrongUse
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
+from cinecortex.seeds import Seed
 from cinecortex.tensors import Behavior, Mask, Movie, Response
 
 SCHEMA = "cinecortex.shown/1"
+SHOWN = "shown"
+"""The folder beside ``findings.json``."""
 TRIALS = "trials.zarr"
 ROWS = 120
 """Most neurons of the raster; more would not be told apart on a screen."""
@@ -60,6 +63,34 @@ class Shown:
     mean_response: Tensor
     answers: Mapping[str, Reconstruction]
 
+    @property
+    def trial(self) -> Trial:
+        """The same as a trial without its responses, for whatever compares a reconstruction with a trial."""
+        height, width = self.movie.shape[1:]
+        size, reader = (height, width), _Kept(self.movie, self.behavior, self.clip_id)
+        return Trial(self.trial_id, self.session_id, "", self.frame_rate_hz, size, self.behavior_channels, reader)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Reads from memory."""
+
+    shown: Movie
+    measured: Behavior
+    identity: str
+
+    def movie(self) -> Movie:
+        return self.shown
+
+    def response(self) -> Response | None:
+        return None
+
+    def behavior(self) -> Behavior:
+        return self.measured
+
+    def clip_id(self) -> str:
+        return self.identity
+
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
@@ -74,6 +105,11 @@ class Exhibit:
     trials: tuple[Shown, ...]
     mask: Mask
     burn_in: int
+
+
+def order_of_clips(clips: int, seed: Seed) -> list[int]:
+    """The order in which a report shows clips: drawn from the seed of the run, without regard to how they came out."""
+    return list(torch.randperm(clips, generator=(seed / "order of clips").torch()).tolist())
 
 
 def write_exhibit(

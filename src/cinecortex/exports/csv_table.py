@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def write_csv(path: Path, found: Findings) -> None:
         path: The file to write.
         found: From `read_findings`.
     """
+    path.write_text(csv_text(found), encoding="utf-8", newline="")
+
+
+def csv_text(found: Findings) -> str:
+    """The same as text, lines ended by a line feed."""
     about = found.content
     recording = about["recording"]
     same = [
@@ -32,11 +38,12 @@ def write_csv(path: Path, found: Findings) -> None:
         str(recording["simulated"]).lower(),
         recording.get("consent", ""),
     ]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for finding in found.findings:
-            writer.writerow([*_cells(finding), *same])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for finding in found.findings:
+        writer.writerow([*_cells(finding), *same])
+    return text.getvalue()
 
 
 def write_sidecar(path: Path, found: Findings) -> None:

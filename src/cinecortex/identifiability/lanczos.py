@@ -1,4 +1,4 @@
-"""Functions of a symmetric operator that is only known by what it does to vectors: Lanczos, several vectors at once."""
+"""Functions and leading directions of a symmetric operator that is only known by what it does to vectors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from cinecortex.errors import WrongUse
 from cinecortex.inversion.linearised import Vectors
 from cinecortex.seeds import Seed
 
+Operator = Callable[[Vectors], Vectors]
+"""Symmetric, positive semidefinite; applied to several vectors side by side."""
+
 Function = Callable[[np.ndarray], np.ndarray]
 """Of eigenvalues, element by element."""
 
-BREAKDOWN = 1e-6
-"""A direction this small beside the operator's largest value is rounding (of single precision): the space ended."""
+BREAKDOWN = {torch.float32: 1e-6, torch.float64: 1e-11}
+"""A direction this small beside the operator's largest value is rounding: the space ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,7 @@ def random_signs(count: int, like: Tensor, seed: Seed) -> Vectors:
     return (2.0 * signs - 1.0).to(like)
 
 
-def lanczos(operator: Callable[[Vectors], Vectors], probes: Vectors, *, steps: int) -> Krylov:
+def lanczos(operator: Operator, probes: Vectors, *, steps: int) -> Krylov:
     """Tridiagonal matrices that stand for a symmetric positive semidefinite operator, one for each probe.
 
     Every new vector is made orthogonal to all earlier ones, twice, so that no copies of converged values appear. The
@@ -139,12 +142,66 @@ def lanczos(operator: Callable[[Vectors], Vectors], probes: Vectors, *, steps: i
         link = _length(moved)
         # Once a probe has seen all of its space, what is left is rounding; zeros take its place from there on.
         scale = torch.stack([*diagonal, *beside]).abs().amax(0)
-        link = torch.where(link > BREAKDOWN * scale, link, 0.0)
+        link = torch.where(link > BREAKDOWN[probes.dtype] * scale, link, 0.0)
         beside.append(link)
         if step + 1 == steps or not bool(link.any()):
             break
         basis[step + 1] = torch.where(link > 0, moved / link.clamp_min(1e-30).to(moved), 0.0)
     return Krylov(probes, basis[: len(diagonal)], _columns(diagonal), _columns(beside))
+
+
+@dataclass(frozen=True, eq=False)
+class Leading:
+    """The largest eigenvalues of an operator and their directions.
+
+    Attributes:
+        vectors: Orthonormal.
+        values: In falling order.
+        residuals: ``|A u - value u| / value`` of each.
+        applied: To how many vectors the operator was applied.
+    """
+
+    vectors: Vectors
+    values: tuple[float, ...]
+    residuals: tuple[float, ...]
+    applied: int
+
+
+def leading(operator: Operator, start: Vectors, *, count: int, steps: int, tolerance: float) -> Leading:
+    """The directions in which an operator is largest, from a block Krylov space (Rayleigh and Ritz).
+
+    Args:
+        operator: Applied to one block at each step.
+        start: The first block; a few vectors more than ``count`` make directions with close values come apart.
+        count: How many directions are wanted.
+        steps: Most blocks.
+        tolerance: Residual of every wanted direction at which the space is large enough.
+
+    Source: Golub & Van Loan 2013, Matrix Computations, section 10.3.6.
+    """
+    shape = start.shape[1:]
+    block = torch.linalg.qr(start.flatten(1).T).Q
+    basis, moved = block[:, :0], block[:, :0]
+    for step in range(steps):
+        image = operator(block.T.reshape(-1, *shape).contiguous()).flatten(1).T
+        basis, moved = torch.cat([basis, block], 1), torch.cat([moved, image], 1)
+        small = (basis.T @ moved).double()
+        values, along = torch.linalg.eigh((small + small.T) / 2)
+        wanted = along[:, -count:].flip(1).to(basis)
+        top = values[-count:].flip(0).clamp_min(0)
+        vectors = basis @ wanted
+        residual = (moved @ wanted - vectors * top.to(vectors)).norm(dim=0).double() / top.clamp_min(1e-30)
+        if bool((residual <= tolerance).all()) or step + 1 == steps:
+            break
+        rest = image
+        for _ in range(2):
+            rest = rest - basis @ (basis.T @ rest)
+        kept = rest.norm(dim=0) > BREAKDOWN[start.dtype] * float(values[-1])
+        if not bool(kept.any()) or basis.shape[1] + int(kept.sum()) > len(basis):
+            break
+        block = torch.linalg.qr(rest[:, kept]).Q
+        block = torch.linalg.qr(block - basis @ (basis.T @ block)).Q
+    return Leading(vectors.T.reshape(-1, *shape), tuple(top.tolist()), tuple(residual.tolist()), basis.shape[1])
 
 
 def _dot(a: Vectors, b: Vectors) -> Float[Tensor, "draw 1 1 1"]:

@@ -41,6 +41,7 @@ class DataShare:
         posterior_variance: Of every pixel; above 0 everywhere, and so with a little bias where almost all is data.
         taken: For every draw the variance that the data take from a pixel, summed over frames; without bias.
         residual: For every draw the squared error of a pixel, summed over frames.
+        solved_to: Relative residual of the linear solves, the largest over draws.
     """
 
     movie: Movie
@@ -49,6 +50,7 @@ class DataShare:
     posterior_variance: Movie
     taken: Float[Tensor, "draw height width"]
     residual: Float[Tensor, "draw height width"]
+    solved_to: float
 
     @property
     def over_time(self) -> Mask:
@@ -133,6 +135,7 @@ def data_share(
         posterior_variance=torch.maximum(prior - every.mean(0), LEAST_LEFT * left.mean(0)).cpu(),
         taken=every.sum(1).cpu(),
         residual=left.sum(1).cpu(),
+        solved_to=solved.residual,
     )
 
 

@@ -85,9 +85,45 @@ def movie_correlation(
     Raises:
         WrongUse: sizes disagree, no pixel counts, or no frame is left after the burn-in.
     """
+    guess, true = counted(reconstruction, truth, mask=mask, threshold=threshold, burn_in=burn_in)
+    return float(correlate(guess.flatten(), true.flatten()))
+
+
+def counted(
+    reconstruction: AnyMovie,
+    truth: AnyMovie,
+    *,
+    mask: AnyMask | None = None,
+    threshold: float = 0.5,
+    burn_in: int = BURN_IN,
+) -> tuple[Float[Tensor, "frame pixel"], Float[Tensor, "frame pixel"]]:
+    """What counts of both movies: the pixels inside the mask, after the burn-in.
+
+    Args and errors are those of `movie_correlation`.
+    """
     guess, true = _compared(reconstruction, truth, burn_in)
     pixels = _pixels(mask, threshold, true)
-    return float(correlate(guess[:, pixels].flatten(), true[:, pixels].flatten()))
+    return guess[:, pixels], true[:, pixels]
+
+
+def mean_squared_error(
+    reconstruction: AnyMovie,
+    truth: AnyMovie,
+    *,
+    mask: AnyMask | None = None,
+    threshold: float = 0.5,
+    burn_in: int = BURN_IN,
+) -> float:
+    """Mean squared difference of luminance over all pixels and frames inside the mask and after the burn-in.
+
+    Unlike a correlation it counts wrong brightness and contrast, and errors that have nothing to do with each other
+    add up in it.
+
+    Args and errors are those of `movie_correlation`.
+    """
+    guess, true = _compared(reconstruction, truth, burn_in)
+    pixels = _pixels(mask, threshold, true)
+    return float((guess[:, pixels] - true[:, pixels]).double().square().mean())
 
 
 def frame_correlation(

@@ -43,6 +43,33 @@ def skill(scores: Values, reference: Values, *, seed: Seed, level: float = 0.95)
     whole = float(against.mean())
     if not whole > 0:
         raise WrongUse(f"the reference scores {whole:g} on average; a skill needs one that is not perfect.")
-    value = 1 - float(score.mean()) / whole
-    interval = bootstrap_mean((value + (against - score - value * against) / whole).tolist(), seed=seed, level=level)
-    return replace(interval, value=value)
+    interval = bootstrap_mean(ratios((against - score).tolist(), against.tolist()), seed=seed, level=level)
+    return replace(interval, value=1 - float(score.mean()) / whole)
+
+
+def ratios(parts: Values, wholes: Values) -> tuple[float, ...]:
+    """One number for each clip, whose mean is the ratio of two means and whose spread is that of this ratio.
+
+    ``ratio + (part_i - ratio * whole_i) / mean whole``: the ratio to first order in what clips differ by. A mean of the
+    clips' own ratios would be ruled by the clip whose whole is smallest.
+
+    Args:
+        parts: One for each clip; NaN is left out of both means.
+        wholes: What each is a part of.
+
+    Returns:
+        NaN for a clip that is left out, and for all where the mean of the wholes is not above 0.
+
+    Raises:
+        WrongUse: lengths differ.
+    """
+    part, whole = (np.array([float(value) for value in values]) for values in (parts, wholes))
+    if part.shape != whole.shape:
+        raise WrongUse(f"there are {part.size} parts and {whole.size} wholes; measure both on the same clips.")
+    part, whole = (np.where(np.isnan(part + whole), np.nan, values) for values in (part, whole))
+    known = ~np.isnan(whole)
+    mean = float(whole[known].mean()) if known.any() else 0.0
+    if not mean > 0:
+        return (float("nan"),) * part.size
+    ratio = float(part[known].mean()) / mean
+    return tuple((ratio + (part - ratio * whole) / mean).tolist())

@@ -1,54 +1,132 @@
-"""Page -> one HTML file that needs nothing else: no network, no server, no other file."""
+"""Page -> one HTML file that needs nothing else; only clips that would make it too heavy lie in a folder beside it."""
 
 import base64
 import hashlib
-import math
 import os
+import re
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from jinja2.filters import do_mark_safe
 
 from cinecortex.errors import WrongUse
-from cinecortex.metrics import Interval
-from cinecortex.report.encoding import Blob, eight_bit, outline, pack
-from cinecortex.report.page import ClipView, Page
+from cinecortex.report.clips import Placed, clip_entries, place_clips
+from cinecortex.report.encoding import data_link, outline
+from cinecortex.report.page import Page
+from cinecortex.report.words import amount, finding_text, interval, number, size
 
 UNKNOWN_UNLESS_STATED = ("species", "subject")
 VERDICT_SHAPES = {"supported": "●", "refuted": "✕", "undecided": "○"}
+SCRIPTS = ("document.js", "movies.js", "lanes.js", "player.js")
+KINDS = {".json": "application/json", ".csv": "text/csv"}
+LIMIT_BYTES = 4_500_000
+"""A page that is sent by mail and opens at once."""
 
 
-def write_page(path: Path, page: Page) -> Path:
+def write_page(path: Path, page: Page, *, limit_bytes: int = LIMIT_BYTES) -> Path:
     """Write the page to ``path``, whole or not at all.
+
+    Clips that do not fit into the page lie in the folder ``<stem>-clips`` beside it, which is replaced with the page
+    and removed where the page does not need one. Both together work from disk.
 
     Args:
         path: The HTML file to write; its folder must exist.
         page: What to show.
+        limit_bytes: How heavy the page may become by its clips; the first is in it in any case.
 
     Returns:
         ``path``.
 
     Raises:
-        WrongUse: the folder does not exist.
+        WrongUse: the folder does not exist, or ``<stem>-clips`` holds something that no report wrote.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise WrongUse(f"{path.parent} is not a folder; create it before writing the report there.")
-    text = render_page(page)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    folder = path.with_name(f"{path.stem}-clips")
+    if folder.exists() and not _is_ours(folder):
+        raise WrongUse(f"{folder} holds something that no report wrote; move it, or write the report elsewhere.")
+    text, placed = _render(page, limit_bytes=limit_bytes, folder=folder.name)
+    temporary, unfinished, old = (
+        path.with_name(f".{path.name}.{os.getpid()}.{end}") for end in ("tmp", "clips", "old")
+    )
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
+        if placed.files:
+            unfinished.mkdir()
+            for name, script in placed.files.items():
+                (unfinished / name).write_text(script, encoding="utf-8", newline="\n")
+        _exchange(folder, unfinished, old, temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     return path
 
 
 def render_page(page: Page) -> str:
-    """The HTML text of the page. Same page, same text."""
-    clips, blobs = _player_data(page)
+    """The HTML text of the page with all of its clips inside. Same page, same text."""
+    return _render(page, limit_bytes=None, folder="")[0]
+
+
+def _exchange(folder: Path, unfinished: Path, old: Path, temporary: Path, path: Path) -> None:
+    """New folder and new page for the old ones; when it fails, the old ones are what remains."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        if unfinished.exists():
+            unfinished.rename(folder)
+        temporary.replace(path)
+    except OSError:
+        if unfinished.exists() is False and folder.exists():
+            folder.rename(unfinished)
+        if old.exists():
+            old.rename(folder)
+        raise
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.is_dir() and all(re.fullmatch(r"clip-[0-9a-f]{16}\.js", item.name) for item in folder.iterdir())
+
+
+def _render(page: Page, *, limit_bytes: int | None, folder: str) -> tuple[str, Placed]:
+    environment = _environment()
+    style = _source(environment, ("page.css",))
+    script = f'"use strict";\n(() => {{\n{_source(environment, SCRIPTS)}}})();\n'
+    template = environment.get_template("page.html.j2")
+    cards = [
+        {"finding": card.finding, "meaning": card.meaning, "figure": card.figure, "text": finding_text(card.finding)}
+        for card in page.cards
+    ]
+
+    def text_with(placed: Placed) -> str:
+        # The style and the script are ours, hence safe; everything else that enters the template is escaped.
+        return template.render(
+            page=page,
+            cards=cards,
+            style=do_mark_safe(style),
+            script=do_mark_safe(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            player=_player(page, placed, folder),
+            placed=placed,
+            recording=dict.fromkeys(UNKNOWN_UNLESS_STATED, "unknown") | dict(page.recording),
+            shapes=VERDICT_SHAPES,
+            version=version("cinecortex"),
+        )
+
+    if limit_bytes is None:
+        placed = place_clips(page, float("inf"))
+    else:
+        bare = text_with(Placed(entries=clip_entries(page), inside={}))
+        placed = place_clips(page, limit_bytes - len(bare.encode()))
+    return text_with(placed), placed
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("cinecortex.report", "template"),
         autoescape=True,
@@ -56,85 +134,23 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, interval=interval, amount=amount)
-    source = {name: environment.loader.get_source(environment, name)[0] for name in ("page.css", "player.js")}  # type: ignore[union-attr]
-    script_hash = base64.b64encode(hashlib.sha256(source["player.js"].encode()).digest()).decode()
-    # The style and the script are ours, hence safe; everything else that enters the template is escaped.
-    return environment.get_template("page.html.j2").render(
-        page=page,
-        style=do_mark_safe(source["page.css"]),
-        script=do_mark_safe(source["player.js"]),
-        script_hash=script_hash,
-        player={"simulated": page.simulated, "outline": _outline(page), "clips": clips},
-        blobs=blobs,
-        recording=dict.fromkeys(UNKNOWN_UNLESS_STATED, "unknown") | dict(page.recording),
-        shapes=VERDICT_SHAPES,
-        version=version("cinecortex"),
-    )
+    environment.filters.update(number=number, interval=interval, amount=amount, size=size, link=_link)
+    return environment
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A score for reading: fixed digits, a true minus sign, a dash for what is not known."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+def _source(environment: jinja2.Environment, names: tuple[str, ...]) -> str:
+    return "".join(environment.loader.get_source(environment, name)[0] for name in names)  # type: ignore[union-attr]
 
 
-def interval(ends: Interval | tuple[float, float], digits: int = 2) -> str:
-    """``0.69 to 0.79``, or nothing when there is no interval."""
-    low, high = (ends.low, ends.high) if isinstance(ends, Interval) else ends
-    return "" if math.isnan(low) or math.isnan(high) else f"{number(low, digits)} to {number(high, digits)}"
+def _link(text: str, name: str) -> str:
+    return data_link(text, KINDS.get(Path(name).suffix, "text/plain"))
 
 
-def amount(value: int | float | None) -> str:
-    """A cost for reading: ``18,000``, ``4.2``, or a dash."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _player_data(page: Page) -> tuple[list[dict[str, Any]], list[Blob]]:
-    """What the script reads, and the packed movies, each stored once."""
-    blobs: dict[str, Blob] = {}
-    clips = []
-    for clip in page.clips:
-        packed = [pack(eight_bit(panel.movie)) for panel in clip.panels]
-        blobs.update({blob.id: blob for blob in packed})
-        clips.append(_clip_data(clip, packed))
-    return clips, list(blobs.values())
-
-
-def _clip_data(clip: ClipView, packed: list[Blob]) -> dict[str, Any]:
-    height, width = clip.frame_size
+def _player(page: Page, placed: Placed, folder: str) -> dict[str, Any]:
     return {
-        "label": clip.clip_label,
-        "trial": clip.trial_id,
-        "unseen": clip.unseen,
-        "frames": clip.frames,
-        "height": height,
-        "width": width,
-        "rate": clip.frame_rate_hz,
-        "burnIn": clip.burn_in_frames,
-        "scoreName": clip.score_name,
-        "scores": [[name, number(value)] for name, value in clip.scores.items()],
-        "panels": [
-            {"title": panel.title, "note": panel.note, "movie": blob.id, "coding": blob.coding}
-            for panel, blob in zip(clip.panels, packed, strict=True)
-        ],
-        "traces": [
-            {
-                "title": trace.title,
-                "quantity": trace.quantity,
-                "values": [round(v, 4) if math.isfinite(v) else None for v in trace.values.tolist()],
-            }
-            for trace in clip.traces
-        ],
+        "simulated": page.simulated,
+        "outline": "" if page.scored_pixels is None else outline(page.scored_pixels),
+        "folder": f"{quote(folder)}/" if placed.files else "",
+        "clips": placed.entries,
+        "movies": {id: blob.packing for id, blob in placed.blobs.items()},
     }
-
-
-def _outline(page: Page) -> str:
-    if page.scored_pixels is None:
-        return ""
-    size = tuple(page.scored_pixels.shape)
-    for clip in page.clips:
-        if clip.frame_size != size:
-            raise WrongUse(f"scored_pixels is {size} but frames of clip {clip.clip_label!r} are {clip.frame_size}.")
-    return outline(page.scored_pixels)

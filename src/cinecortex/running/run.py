@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cinecortex.reporting import report
 from cinecortex.running.made import Made
-from cinecortex.running.session import Session, inverted, validated
+from cinecortex.running.session import REPORT, Session, inverted, reported, validated
 from cinecortex.running.stages import Run, Say, Stage, fitted, recorded
 from cinecortex.study import MethodScores
 from cinecortex.studyfile import Study
@@ -22,6 +23,7 @@ class Ran:
         scores: How its reconstructions score.
         verdict, sentence: The summary of its findings.
         folder: Where the reconstructions are, and ``findings.json``.
+        report: The page that lays them out.
     """
 
     session_id: str
@@ -29,10 +31,11 @@ class Ran:
     verdict: str
     sentence: str
     folder: Path
+    report: Path
 
 
 def run_study(study: Study, *, command: str, stage: Stage, say: Say) -> Iterator[Ran]:
-    """Run what is missing: the recording where it is simulated, the encoder, reconstructions, findings.
+    """Run what is missing: the recording where it is simulated, the encoder, reconstructions, findings, report.
 
     Args:
         study: From `read_study`.
@@ -52,7 +55,12 @@ def run_study(study: Study, *, command: str, stage: Stage, say: Say) -> Iterator
     recordings = recorded(run)
     model = fitted(run, recordings)
     # All of them before the first is begun: what cannot be is known early.
-    for session in [Session.of(run, recording, recordings, model) for recording in recordings]:
+    sessions = [Session.of(run, recording, recordings, model) for recording in recordings]
+    for session in sessions:
         scores, findings = inverted(session), validated(session)
-        summary = findings["summary"]
-        yield Ran(session.recording.session_id, scores, summary["verdict"], summary["sentence"], session.folder)
+        page, summary = reported(session, findings), findings["summary"]
+        name = session.recording.session_id
+        yield Ran(name, scores, summary["verdict"], summary["sentence"], session.folder, page)
+    if len(recordings) > 1:
+        with stage("laying out all sessions"):
+            report([session.folder for session in sessions], run.made.folder / REPORT)

@@ -17,13 +17,14 @@ from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
 from cinecortex.methods import DRAWS, Choices, mask_of
 from cinecortex.recording import Recording, Trial
+from cinecortex.reporting import report
 from cinecortex.running.stages import Run
 from cinecortex.validating.answering import Answering, population_mask
 from cinecortex.validating.panel import Panelist, encoder_fingerprint, foreign, named
 from cinecortex.validating.run import Options, validate
 from cinecortex.validation.check import JUDGED, Question
 
-RESULT, FINDINGS, ANSWERS = "reconstructions.zarr", "findings.json", "answers"
+RESULT, FINDINGS, ANSWERS, REPORT = "reconstructions.zarr", "findings.json", "answers", "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +169,7 @@ def validated(session: Session) -> Mapping[str, Any]:
                 held_out=asked.held_out,
                 baselines=asked.baselines,
                 machines=run.study.execution.machines(),
+                command=run.command,
                 tell=run.say,
                 progress=progress,
             )
@@ -184,3 +186,19 @@ def validated(session: Session) -> Mapping[str, Any]:
         made.note(name, key)
     findings: Mapping[str, Any] = json.loads((session.folder / FINDINGS).read_text())
     return findings
+
+
+def reported(session: Session, findings: Mapping[str, Any]) -> Path:
+    """Lay the findings out on a page, unless it is there; where it is.
+
+    Raises:
+        BadData, WrongUse: as for `cinecortex.reporting.report`.
+    """
+    run, made = session.run, session.run.made
+    name, path = f"{session.name}/{REPORT}", session.folder / REPORT
+    key = run.key({"findings": json.dumps(findings, sort_keys=True)})
+    if not made.there(name, key, f"report on {session.recording.session_id}", run.say):
+        with run.stage("laying out the report"):
+            report([session.folder], path)
+        made.note(name, key)
+    return path

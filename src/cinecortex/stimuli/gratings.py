@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from cinecortex.errors import WrongUse
 from cinecortex.tensors import Movie
@@ -58,11 +60,40 @@ def drifting_grating(
         )
     if frames < 1 or min(frame_size) < 1:
         raise WrongUse(f"a grating needs at least one frame and pixel, not frames={frames}, frame_size={frame_size}.")
+    phase = grating_phase(
+        direction_deg=direction_deg,
+        cycles_per_px=spatial_frequency_cycles_per_px,
+        cycles_per_frame=temporal_frequency_hz / frame_rate_hz,
+        phase_deg=phase_deg,
+        frames=frames,
+        frame_size=frame_size,
+    )
+    return (mean_luminance * (1 + contrast * torch.cos(phase))).float().clamp(0, 1)
+
+
+def grating_phase(
+    *,
+    direction_deg: float,
+    cycles_per_px: float,
+    cycles_per_frame: float,
+    phase_deg: float = 0.0,
+    frames: int,
+    frame_size: tuple[int, int],
+) -> Float[Tensor, "time height width"]:
+    """Phase of a drifting grating at every pixel and frame, in radians and double precision.
+
+    Args:
+        direction_deg: Direction of drift: 0 rightwards, 90 upwards.
+        cycles_per_px: Cycles per pixel along it.
+        cycles_per_frame: Cycles per frame.
+        phase_deg: Phase at the centre of the first frame.
+        frames: Number of frames.
+        frame_size: Height and width in pixels.
+    """
     height, width = frame_size
     x = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
     y = (height - 1) / 2 - torch.arange(height, dtype=torch.float64)  # upwards, while rows count downwards
     angle = math.radians(direction_deg)
     along = x * math.cos(angle) + y[:, None] * math.sin(angle)
-    cycles = torch.arange(frames, dtype=torch.float64) * (temporal_frequency_hz / frame_rate_hz)
-    phase = 2 * math.pi * (spatial_frequency_cycles_per_px * along - cycles[:, None, None]) + math.radians(phase_deg)
-    return (mean_luminance * (1 + contrast * torch.cos(phase))).float().clamp(0, 1)
+    cycles = torch.arange(frames, dtype=torch.float64) * cycles_per_frame
+    return 2 * math.pi * (cycles_per_px * along - cycles[:, None, None]) + math.radians(phase_deg)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from cinecortex import study
+from cinecortex.data.findings import SCHEMA
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.finding import Finding
 from cinecortex.recording import Recording, Trial
 from cinecortex.seeds import Seed
 from cinecortex.validating.panel import Panelist, encoder_fingerprint
+from cinecortex.validation.check import Answers
 from cinecortex.validation.summary import Summary
-
-SCHEMA = "cinecortex.findings/1"
 
 
 def document(
@@ -29,8 +29,10 @@ def document(
     *,
     summary: Summary,
     missing: Mapping[str, str],
+    consent: str,
+    command: str,
+    answers: Answers,
     seed: Seed,
-    consent: str = "",
 ) -> dict[str, Any]:
     """The whole of ``findings.json``.
 
@@ -42,8 +44,10 @@ def document(
         findings: What was found, in the order of the suite.
         summary: The verdict and the sentence.
         missing: Why a check was not asked, by its id.
+        consent: What was stated of consent, or nothing.
+        command: What was asked for, for the record.
+        answers: All reconstructions that the findings rest on, for the time that they took.
         seed: Root of everything random.
-        consent: Of a human subject, what was stated.
     """
     kinds = {"kind": str(model.facts["kind"]), "fingerprint": encoder_fingerprint(model.session(recording.session_id))}
     content: dict[str, Any] = study.plain(
@@ -69,6 +73,13 @@ def document(
         }
     )
     return content
+
+
+def settings_of(judged: Panelist) -> dict[str, Any]:
+    """What was chosen about a method, as far as it is told in words and numbers."""
+    choices = judged.identity.get("choices", {})
+    told = {name: value for name, value in choices.items() if isinstance(value, str | int | float | bool)}
+    return {**told, **({"mask": "from a file"} if choices.get("mask") is not None else {})}
 
 
 def write_json(path: Path, content: object) -> None:

@@ -17,10 +17,13 @@ from cinecortex.errors import WrongUse
 from cinecortex.execution.content import content_of
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.identifiability.identified import Identified
+from cinecortex.identifiability.metamer import Metamer
+from cinecortex.inversion.map import MAP
 from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, make_inverter
 from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording
 from cinecortex.seeds import Seed
+from cinecortex.validation.error_budget import SOLVED
 
 OTHER_PRIORS: Mapping[str, Choices] = {
     "map, power-law prior": replace(DEFAULTS, prior="parametric"),
@@ -94,6 +97,8 @@ def other_priors(model: Model, recording: Recording, *, seed: Seed) -> dict[str,
 
 PROBES, STEPS, DRAWS = 2, 12, 8
 """What the information of a stretch is measured with: an error of a few hundredths at the price of two inversions."""
+DIMENSIONS = 20
+"""Of the Krylov space in which the search for a metamer of a stretch begins."""
 
 
 def measurer(model: Model, recording: Recording) -> Panelist:
@@ -110,6 +115,42 @@ def measurer(model: Model, recording: Recording) -> Panelist:
         return Identified(encoder=encoder, probes=PROBES, steps=STEPS, draws=DRAWS)
 
     return Panelist(Identified.name, identity, make, ours=True)
+
+
+def metamer(model: Model, recording: Recording) -> Panelist:
+    """Who looks for movies that the neurons cannot tell from the most probable one."""
+    encoder = model.session(recording.session_id)
+    identity = {
+        "method": Metamer.name,
+        "version": version("cinecortex"),
+        "encoder": encoder_fingerprint(encoder),
+        "settings": {"steps": DIMENSIONS, "draws": DRAWS},
+    }
+
+    def make() -> Inverter:
+        return Metamer(encoder=encoder, steps=DIMENSIONS, draws=DRAWS)
+
+    return Panelist(Metamer.name, identity, make, ours=True)
+
+
+EVALUATIONS, TOLERANCE_NATS = 400, 0.05
+"""How `map` is asked for a descent to the end: up to four times as long as by default, for a tenth of the gain."""
+
+
+def solver(model: Model, recording: Recording) -> Panelist:
+    """Who goes on where a default descent ends: what another inverter gets wrong beyond that is its own."""
+    encoder = model.session(recording.session_id)
+    identity = {
+        "method": SOLVED,
+        "version": version("cinecortex"),
+        "encoder": encoder_fingerprint(encoder),
+        "settings": {"evaluations": EVALUATIONS, "tolerance_nats": TOLERANCE_NATS},
+    }
+
+    def make() -> Inverter:
+        return MAP(encoder=encoder, evaluations=EVALUATIONS, tolerance_nats=TOLERANCE_NATS)
+
+    return Panelist("map, to the end", identity, make, ours=True)
 
 
 def foreign(spec: str, encoder: Encoder) -> Panelist:

@@ -10,16 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cinecortex.consent import about_subject, stated_consent
+from cinecortex.consent import stated_consent
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.checkpoint import Model
 from cinecortex.errors import WrongUse
 from cinecortex.execution.machines import Machines
 from cinecortex.finding import Finding
 from cinecortex.identifiability.identified import Identified
+from cinecortex.identifiability.metamer import Metamer
 from cinecortex.reconstruction import Inverter, Reconstruction
 from cinecortex.recording import Observation, Recording, Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
 from cinecortex.validating.document import document, write_json
@@ -27,9 +29,11 @@ from cinecortex.validating.panel import (
     Panelist,
     foreign,
     measurer,
+    metamer,
     named,
     other_priors,
     own,
+    solver,
     stored,
 )
 from cinecortex.validating.showing import asked_to_show, keep_shown
@@ -37,13 +41,16 @@ from cinecortex.validating.subject import choose_clips, fitted_trials, held_out_
 from cinecortex.validation.check import INTACT, JUDGED, Asked, Check, Question
 from cinecortex.validation.deep import DEEP
 from cinecortex.validation.entry import Entry, Subject
-from cinecortex.validation.noisy_encoder import NoisyEncoder
+from cinecortex.validation.error_budget import SOLVED
+from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.suite import SUITE, entries
 from cinecortex.validation.summary import Summary, corrected, summarise
 
 CLIPS, QUICK_CLIPS = 10, 8
 """Of eight clips a sign-flip test can still reach 0.05 among a handful of questions."""
+MEASURED = 3
+"""Clips of which a report of the plain suite shows how much is data."""
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
@@ -65,7 +72,11 @@ class Options:
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
         shown: Whether what a report shows is kept, too.
+        measured: Of how many clips it is measured for the report how much of each pixel is data; None for three of the
+            suite, all of it with the deep checks, and none where haste or single checks were asked for.
+        screen: What a pixel is in degrees of visual angle; None for what the recording's metadata say, if anything.
         machines: Where inversions run.
+        command: What was asked for, for the record.
         tell: Told the plan and what was done, in sentences.
         progress: Told of every inversion.
     """
@@ -78,7 +89,10 @@ class Options:
     held_out: Sequence[Path] = ()
     baselines: Sequence[str] = ("mean", "nearest", "ridge")
     shown: bool = True
+    measured: int | None = None
+    screen: ScreenGeometry | None = None
     machines: Machines = field(default_factory=Machines)
+    command: str = "cinecortex.validate"
     tell: Tell = _silent
     progress: Progress = _silent
 
@@ -141,8 +155,9 @@ def validate(
     stated = stated_consent(recording, consent)
     if out is None:
         with TemporaryDirectory() as folder:
-            again = {"trials": trials, "movies": movies, "options": replace(options, shown=False), "seed": seed}
-            return validate(recording, model, method, out=Path(folder), consent=stated, **again)  # type: ignore[arg-type]
+            unshown = replace(options, shown=False)
+            again = {"trials": trials, "movies": movies, "options": unshown, "consent": consent, "seed": seed}
+            return validate(recording, model, method, out=Path(folder), **again)  # type: ignore[arg-type]
     known = Model({recording.session_id: model}, {"kind": model.kind}) if isinstance(model, Encoder) else model
     pool = [t for t in recording.trials if t.tier != "train"] if trials is None else list(trials)
     pool = [t for t in pool if t.response is not None and (movies is None or t.trial_id in movies)]
@@ -161,18 +176,23 @@ def validate(
             del checks[name]
         else:
             asked |= wanted
-    # Whoever names checks, or is in haste, asks for no more than these need.
-    measured = Identified.name in panel and options.checks is None and not options.quick
     if options.shown and movies is None:
-        asked |= asked_to_show(judged, measured=measured)
+        asked |= asked_to_show(judged, measured=_measured(options) if Identified.name in panel else 0, seed=seed)
     options.tell(f"{len(judged)} of {len({t.clip_id for t in pool})} clips are judged, by {len(checks)} checks.")
     answers = _handed_in(asked, movies or {})
     rest = {question: seen for question, seen in asked.items() if question not in answers}
     answers |= Answering(panel, out / "answers", options.machines, options.tell, options.progress)(rest, seed)
     findings = corrected(_judged(checks.values(), judged, answers, options.machines), run.chosen)
     summary = summarise(findings, run.chosen, method=panel[JUDGED].name, clips=len(judged), missing=missing)
-    told: dict[str, Any] = {"summary": summary, "missing": missing, "seed": seed, "consent": stated}
-    content = document(recording, known, panel[JUDGED], judged, findings, **told)
+    content = document(
+        *(recording, known, panel[JUDGED], judged, findings),
+        summary=summary,
+        missing=missing,
+        consent=stated,
+        command=options.command,
+        answers=answers,
+        seed=seed,
+    )
     if options.shown:
         keep_shown(
             out,
@@ -181,8 +201,7 @@ def validate(
             methods=[name for name in panel if name in (*options.baselines, Identified.name, "sample")],
             mask=run.mask,
             seen=seen_clips(known),
-            attrs={key: content[key] for key in ("recording", "encoder", "method", "seed")}
-            | about_subject(recording, stated),
+            attrs={key: content[key] for key in ("recording", "encoder", "method", "seed")},
         )
     write_json(out / "findings.json", content)
     return Validation(summary, findings, missing, answers, tuple(judged), run.mask, content)
@@ -228,6 +247,10 @@ class _Run:
             panel["sample"] = named("sample", self.model, self.recording, seed=self.seed)
         if self.encoder.movie_statistics is not None:
             panel[Identified.name] = measurer(self.model, self.recording)
+            panel[Metamer.name] = metamer(self.model, self.recording)
+
+        if None not in (self.encoder.movie_statistics, self.encoder.observation_model):
+            panel[SOLVED] = solver(self.model, self.recording)
         return panel
 
     def subject(self, panel: Mapping[str, Panelist], repeats: Sequence[Trial]) -> Subject:
@@ -256,6 +279,8 @@ class _Run:
             left_out=left_out_trials(self.model, [recording, *options.also]),
             held_out=held_out,
             animal=NoisyEncoder(next(iter(held_out.values()))) if held_out else None,
+            noiseless=NoiselessEncoder(next(iter(held_out.values()))) if held_out else None,
+            screen=options.screen or screen_of(recording.metadata, recording.frame_size[1]),
             repeats=tuple(repeats),
             baselines=tuple(name for name in options.baselines if name in panel),
             drawn_by="sample" if "sample" in panel else "",
@@ -272,6 +297,15 @@ class _Run:
             else:
                 checks[entry.id] = made
         return checks, missing
+
+
+def _measured(options: Options) -> int:
+    """Of how many clips a report shows how much is data: four times as dear as a reconstruction."""
+    if options.measured is not None:
+        return options.measured
+    if options.checks is not None or options.quick:
+        return 0
+    return (options.clips or CLIPS) if options.deep else MEASURED
 
 
 def _judged(

@@ -6,32 +6,31 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cinecortex.data.shown import write_exhibit
+from cinecortex.data.shown import SHOWN, order_of_clips, write_exhibit
 from cinecortex.identifiability.identified import Identified
 from cinecortex.reconstruction import Reconstruction
 from cinecortex.recording import Trial
+from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask
 from cinecortex.validation.check import INTACT, JUDGED, Answers, Asked, Question
 from cinecortex.validation.neurons_shuffled import NeuronsShuffled
 from cinecortex.validation.no_neurons import NoNeurons
 from cinecortex.validation.scoring import Scoring
 
-SHOWN = "shown"
-"""The folder beside ``findings.json``."""
 CONTROLS = tuple(check.id.split(".")[-1] for check in (NoNeurons, NeuronsShuffled))
 
 
-def asked_to_show(trials: Sequence[Trial], *, measured: bool) -> Asked:
+def asked_to_show(trials: Sequence[Trial], *, measured: int, seed: Seed) -> Asked:
     """What a report shows even where no check asks for it.
 
     Args:
         trials: Those that are judged.
-        measured: Whether somebody on the panel measures how much of an answer is data.
+        measured: Of how many whole clips it is measured how much of each pixel is data: those shown first.
+        seed: Root of everything random.
     """
     asked = {Question.of(trial): trial.observe() for trial in trials}
-    if measured:
-        asked |= {Question.of(trial, method=Identified.name): trial.observe() for trial in trials}
-    return asked
+    first = [trials[place] for place in order_of_clips(len(trials), seed)[:measured]]
+    return asked | {Question.of(trial, method=Identified.name): trial.observe() for trial in first}
 
 
 def keep_shown(

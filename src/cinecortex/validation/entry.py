@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cinecortex.encoders.base import Encoder
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.screen import ScreenGeometry
 from cinecortex.validation.animal import Animal
 from cinecortex.validation.check import Check
 from cinecortex.validation.scoring import Scoring
@@ -31,6 +32,8 @@ class Subject:
         left_out: Training trials that its fit left out because their clip is tested, by its own word.
         held_out: Encoders of the session that the method had nothing to do with, by what they are.
         animal: Who watches movies that no recording holds.
+        noiseless: The same without noise.
+        screen: What a pixel is in degrees of visual angle, where the recording or the user says so.
         repeats: Further trials, of clips that were shown more than once.
         baselines: Names of the methods that the judged one is held against.
         drawn_by: Who states the error bars of the judged method; empty where it does so itself, or nobody does.
@@ -47,6 +50,8 @@ class Subject:
     left_out: tuple[Trial, ...] = ()
     held_out: Mapping[str, Encoder] = field(default_factory=dict)
     animal: Animal | None = None
+    noiseless: Animal | None = None
+    screen: ScreenGeometry | None = None
     repeats: tuple[Trial, ...] = ()
     baselines: tuple[str, ...] = ()
     drawn_by: str = ""

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 
 from cinecortex.finding import Finding
-from cinecortex.metrics.correlation import standardised
 from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Movie
@@ -22,8 +20,9 @@ from cinecortex.validation.animal import Animal, shown_to
 from cinecortex.validation.check import Answers, Asked, Question, answered
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.families import FAMILIES, Family
+from cinecortex.validation.likeness import Table, likeness
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.stretch import NO_ANIMAL, STRETCH, first_frames, seen, shown_as_it_was
+from cinecortex.validation.stretch import NO_ANIMAL, STRETCH, first_frames, shown_as_it_was
 from cinecortex.validation.verdicts import rule
 from cinecortex.validation.witness import RULE, recorded_and_shown, unless_unlike
 
@@ -33,8 +32,6 @@ see of some is less than of others, but a mean over families a fifth as large is
 
 EACH = 3
 """Movies of each family."""
-
-Table = Float[np.ndarray, "answer other"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +92,8 @@ class GeneralisationFamilies:
         named = list(self._shown(trials))
         kinds, shown = [family for family, _ in named], [trial for _, trial in named]
         movies, made = _movies(shown, answers)
-        to_movies, to_answers = self._likeness(made, movies), self._likeness(made, made)
-        own, clips = np.diag(to_movies), np.diag(self._likeness(*_movies(self._own(trials), answers)))
+        to_movies, to_answers = likeness(made, movies, self.scoring), likeness(made, made, self.scoring)
+        own, clips = np.diag(to_movies), np.diag(likeness(*_movies(self._own(trials), answers), self.scoring))
         elsewhere = np.array([[one != other for other in kinds] for one in kinds]).reshape(to_movies.shape)
         values = [
             float(score - max(_mean(to_movies[row][elsewhere[row]]), _mean(to_answers[row][elsewhere[row]])))
@@ -110,7 +107,7 @@ class GeneralisationFamilies:
             "score on the recording's own clips": clips.tolist(),
             "likeness to movies by family": _by_family(to_movies, kinds),
             "likeness of answers by family": _by_family(to_answers, kinds),
-            "likeness of movies by family": _by_family(self._likeness(movies, movies), kinds),
+            "likeness of movies by family": _by_family(likeness(movies, movies, self.scoring), kinds),
         }
         finding = concluded(
             self,
@@ -125,17 +122,6 @@ class GeneralisationFamilies:
         return unless_unlike(
             finding, self.animal, trials, answers, scoring=self.scoring, frames=self.frames, seed=self.seed
         )
-
-    def _likeness(self, rows: Sequence[Movie], columns: Sequence[Movie]) -> Table:
-        """Movie correlation of each of the one with each of the others; a uniform movie is like nothing."""
-        frames = min((len(movie) for movie in (*rows, *columns)), default=0)
-        if not frames:
-            return np.zeros((0, 0))
-        sides = []
-        for movies in (rows, columns):
-            pixels = torch.stack([seen(movie[:frames], self.scoring).flatten() for movie in movies], 1)
-            sides.append(standardised(pixels, torch.ones_like(pixels, dtype=torch.bool))[0])
-        return (sides[0].T @ sides[1]).numpy()
 
     def _shown(self, trials: Sequence[Trial]) -> Iterator[tuple[str, Trial]]:
         """The movies of all families, shown during the trials in turn."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from cinecortex.encoders.base import Encoder, ObservationModel, SharedGain, evaluating
 from cinecortex.seeds import Seed
-from cinecortex.tensors import Behavior, Movie, Response
+from cinecortex.tensors import Behavior, Movie, Rates, Response
 
 Rate = Float[np.ndarray, "time neuron"]
 
@@ -45,11 +45,30 @@ class NoisyEncoder:
 
     def watch(self, movie: Movie, behavior: Behavior, seed: Seed) -> Response:
         """What its neurons do, ``time neuron``, in the unit of the recording; the seed is for their noise."""
-        with torch.no_grad(), evaluating(self.encoder):
-            seen, told = (one[None].to(self.encoder.device, self.encoder.dtype) for one in (movie, behavior))
-            expected = self.encoder(seen, told)[0]
-        rate = expected.cpu().double().numpy()
+        rate = _expected(self.encoder, movie, behavior).double().numpy()
         return torch.from_numpy(noisy(rate, self.encoder.observation_model, seed)).to(movie)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiselessEncoder:
+    """Answers with what its encoder expects and nothing else: the animal in silico beside which noise is judged.
+
+    Attributes:
+        encoder: Fitted to the same population as the one that is inverted, and not the same encoder.
+    """
+
+    encoder: Encoder
+
+    def watch(self, movie: Movie, behavior: Behavior, seed: Seed) -> Response:
+        """What its neurons do on average, ``time neuron``; the seed is not used."""
+        return _expected(self.encoder, movie, behavior).to(movie)
+
+
+def _expected(encoder: Encoder, movie: Movie, behavior: Behavior) -> Response:
+    with torch.no_grad(), evaluating(encoder):
+        seen, told = (one[None].to(encoder.device, encoder.dtype) for one in (movie, behavior))
+        rates: Rates = encoder(seen, told)
+    return rates[0].cpu()
 
 
 def noisy(rate: Rate, model: ObservationModel | None, seed: Seed) -> Rate:

@@ -17,7 +17,7 @@ from cinecortex.validation.against_control import LEAST_GAIN
 from cinecortex.validation.check import INTACT, Answers, Asked, Question, answered
 from cinecortex.validation.concluded import concluded
 from cinecortex.validation.scoring import Scoring
-from cinecortex.validation.stretch import STRETCH, first_frames
+from cinecortex.validation.stretch import STRETCH, first_frames, one_of_each_clip
 from cinecortex.validation.verdicts import rule
 
 PARTS = (8, 4, 2, 1)
@@ -107,10 +107,7 @@ class PopulationScaling:
 
     def _stretches(self, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Trial]]:
         """One trial of each clip whose population can be divided, and its stretch."""
-        first: dict[tuple[str, str], Trial] = {}
-        for trial in trials:
-            first.setdefault((trial.session_id, trial.clip_id), trial)
-        for trial in first.values():
+        for trial in one_of_each_clip(trials):
             stretch = first_frames(trial, self.frames)
             if int(stretch.observe().heard.sum()) >= PARTS[0]:
                 yield trial, stretch
@@ -126,7 +123,7 @@ class PopulationScaling:
             yield parts, intact.hearing(some)
 
     def _notes(self, trials: Sequence[Trial], scores: Sequence[Sequence[float]]) -> Iterator[str]:
-        left_out = len({(trial.session_id, trial.clip_id) for trial in trials}) - len(scores)
+        left_out = len(one_of_each_clip(trials)) - len(scores)
         if left_out:
             yield f"Clips left out: {left_out} (uniform, or of fewer than {PARTS[0]} neurons)."
         if not scores:

@@ -1,10 +1,10 @@
-"""The score that checks compare: movie correlation inside the mask, after the burn-in."""
+"""The scores that checks compare, inside the mask and after the burn-in: movie correlation, and squared error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cinecortex.metrics.movies import BURN_IN, AnyMovie, movie_correlation
+from cinecortex.metrics.movies import BURN_IN, AnyMovie, mean_squared_error, movie_correlation
 from cinecortex.tensors import Mask
 
 MASK_THRESHOLD = 0.5
@@ -28,5 +28,17 @@ class Scoring:
         Raises:
             WrongUse: the answer has not the size of the movie.
         """
-        burn_in = min(self.burn_in, len(truth) // 2)
-        return movie_correlation(answer, truth, mask=self.mask, threshold=MASK_THRESHOLD, burn_in=burn_in)
+        return movie_correlation(answer, truth, mask=self.mask, threshold=MASK_THRESHOLD, burn_in=self._left_out(truth))
+
+    def squared_error(self, answer: AnyMovie, truth: AnyMovie) -> float:
+        """Mean squared error of luminance.
+
+        Raises:
+            WrongUse: the answer has not the size of the movie.
+        """
+        return mean_squared_error(
+            answer, truth, mask=self.mask, threshold=MASK_THRESHOLD, burn_in=self._left_out(truth)
+        )
+
+    def _left_out(self, truth: AnyMovie) -> int:
+        return min(self.burn_in, len(truth) // 2)

@@ -6,7 +6,7 @@ them ask is inverted once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jaxtyping import Float
@@ -31,6 +31,14 @@ def first_frames(trial: Trial, frames: int) -> Trial:
     if len(trial.behavior) <= frames:
         return trial
     return replace(trial, trial_id=f"{trial.trial_id}, first {frames} frames", reader=_Stretch(trial, frames))
+
+
+def one_of_each_clip(trials: Sequence[Trial]) -> list[Trial]:
+    """The first trial of each clip in each session."""
+    first: dict[tuple[str, str], Trial] = {}
+    for trial in trials:
+        first.setdefault((trial.session_id, trial.clip_id), trial)
+    return list(first.values())
 
 
 def shown_as_it_was(animal: Animal, trial: Trial, *, frames: int, seed: Seed) -> Trial:
