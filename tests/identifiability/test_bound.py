@@ -37,16 +37,16 @@ def closed_form(dense: Dense, weights: Sequence[float]) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("make", "draws", "times", "iterations"),
-    [(lambda: world(SMALL), 32, 3, 80), (large, 8, 1, 60)],
+    [(lambda: world(SMALL), 32, 2, 80), (large, 8, 1, 60)],
     ids=["LinearWorld", "12x16 px, 60 frames"],
 )
 def test_the_bound_is_the_closed_form_within_its_error(make, draws, times, iterations):
     made = make()
     dense, posterior = Dense.of(made), around(made, position(made))
-    found = [
-        largest_change(posterior, draws=draws, iterations=iterations, tolerance=1e-3, seed=Seed(3) / number)
-        for number in range(times)
-    ]
+    # It is the path of the solves that a preconditioner shapes, not their end.
+    known = torch.from_numpy(1 / (1 + (dense.rates**2).sum(0))).reshape(posterior.position.shape)
+    how = {"draws": draws, "preconditioner": known, "iterations": iterations, "tolerance": 1e-3}
+    found = [largest_change(posterior, **how, seed=Seed(3) / number) for number in range(times)]
     exact, prior = closed_form(dense, FINE), np.sqrt(C * dense.variances_left([0.0])[0])
     np.testing.assert_allclose(found[0].prior_alone.numpy().ravel(), prior, rtol=1e-9)
     # The few weights that are tried are enough.
@@ -64,7 +64,7 @@ def test_the_bound_is_the_closed_form_within_its_error(make, draws, times, itera
     assert 0.75 < np.sqrt(np.square(scores).mean()) < 1.5
     assert abs(scores).max() < 6.5
     assert (error[:, told] / exact[told]).mean() < 0.2
-    # Over 40 seeds the mean over pixels scatters by 1.2 % in LinearWorld, and three of them were averaged.
+    # Over 40 seeds the mean over pixels scatters by 1.2 % in LinearWorld, and two of them are averaged.
     assert measured.mean() == pytest.approx(exact.mean(), rel=0.03 if times > 1 else 0.25)
 
 

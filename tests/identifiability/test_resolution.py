@@ -6,6 +6,7 @@ import cmath
 import json
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,19 +152,26 @@ def test_it_fits_json_also_where_nothing_varied():
 
 
 def test_the_same_seed_gives_the_same_and_both_animals_are_shown_the_same():
-    shown = []
+    shown, behaved = [], []
 
     def remembers(movie, behavior, seed):
         shown.append(movie)
+        behaved.append(float(behavior.mean()))
         return sees_all(movie, behavior, seed)
 
     told = []
     animals = {"one": remembers, "other": remembers}
     for _ in range(2):
         found = measure_resolution(
-            LowPass(), animals, [Noise(2.0, 2.0)], like=[like()], progress=lambda *each: told.append(each), **WITHIN
+            LowPass(),
+            animals,
+            [Noise(2.0, 2.0)],
+            like=[like(), replace(like(), behavior=torch.ones(FRAMES, 1))],
+            progress=lambda *each: told.append(each),
+            **WITHIN,
         )
     assert all(torch.equal(shown[0], movie) for movie in shown)
+    assert behaved == [0.0] * 4
     assert told[:2] == [(1, 2, "noise, 2 px, 2 frames, one"), (2, 2, "noise, 2 px, 2 frames, other")]
     assert found.cells[0].unshown is None
 

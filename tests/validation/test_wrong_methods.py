@@ -9,7 +9,7 @@ import pytest
 from tests.validation import tiny
 from tests.validation.table import HONEST, MEMORISED, PAGE, TOLD, WRONG, method_by_method, page, summary, untold
 
-from cinecortex.report.finding_figures import DRAWN, found_at
+from cinecortex.report.drawn import DRAWN, found_at
 from cinecortex.validation.suite import SUITE
 
 OTHERWISE = {"heldout.repeats": tiny.REPEATED, "prior.sensitivity": 6, "generalisation.families": 18}

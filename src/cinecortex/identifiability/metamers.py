@@ -15,7 +15,7 @@ from cinecortex.identifiability.limits import Limits, bands_of, energy_by_band, 
 from cinecortex.inversion.descent import minimise
 from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.priors import Whitened
-from cinecortex.inversion.problem import Problem
+from cinecortex.inversion.problem import Problem, behavior_told
 from cinecortex.seeds import Seed
 from cinecortex.tensors import Mask, Movie
 
@@ -157,8 +157,14 @@ class Search:
         return movie.clamp(0, 1) if self.bounded else movie
 
     def _rate(self, movie: Movie) -> Tensor:
-        around = self.around
-        return around._rates(movie[None])[0][around.settled]
+        rates: Tensor = self.problem.encoder(movie[None], self._behavior)
+        return rates[0][self.around.settled]
+
+    @cached_property
+    def _behavior(self) -> Tensor:
+        problem = self.problem
+        told = behavior_told(problem.encoder, problem.observation, problem.behavior)
+        return told.to(problem.encoder.device, problem.encoder.dtype)[None]
 
     @cached_property
     def _reference(self) -> tuple[Movie, Tensor, float]:

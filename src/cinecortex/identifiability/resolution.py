@@ -153,8 +153,8 @@ def measure_resolution(
 ) -> Resolution:
     """Show every probe to every animal, invert what its neurons did, and score the answers.
 
-    All animals are shown the same movies; the inverter has the same seed for the same movie. Work that is in vain when
-    it is interrupted is that of one movie; nothing is kept here.
+    All animals are shown the same movies and behave the same, and the inverter has the same seed for the same movie.
+    Nothing is kept here: what is interrupted is done again.
 
     Args:
         invert: The method whose resolution is measured.
@@ -179,13 +179,13 @@ def measure_resolution(
     burn_in = min(burn_in, frames // 2)
     done, total = 0, len(probes) * len(animals) * repeats
     cells: list[Cell] = []
-    for probe in probes:
+    for place, probe in enumerate(probes):
         streams = [seed / probe.name / number for number in range(repeats)]
         movies = [probe.movie(stream / "movie", frames=frames, frame_size=like[0].frame_size) for stream in streams]
         for name, watch in animals.items():
             answers = []
             for number, (stream, movie) in enumerate(zip(streams, movies, strict=True)):
-                seen = _watching(like[(len(cells) + number) % len(like)], watch, movie, stream / "noise")
+                seen = _watching(like[(place * repeats + number) % len(like)], watch, movie, stream / "noise")
                 answers.append(invert(seen, stream / "invert").movie)
                 done += 1
                 if progress is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -16,170 +15,10 @@ from matplotlib.figure import Figure as Canvas
 
 from cinecortex.finding import Finding
 from cinecortex.report.drawing import INK, MUTED, RULE, SERIES, SHEET, STYLE, as_svg, color_of, marker_of
+from cinecortex.report.drawn import DRAWN, Columns, Curves, Drawn, Groups, Records, found_at
 from cinecortex.report.page import Figure
 
 Table = Float[np.ndarray, "clip column"]
-CORRELATION = "movie correlation"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Every clip a point in several columns, joined by a line where the columns are of the same clips.
-
-    Attributes:
-        series: Name of each column and where its numbers are in the finding's ``data``, words joined by ``/``.
-        measure: Name of the vertical axis.
-    """
-
-    series: tuple[tuple[str, str], ...]
-    measure: str = CORRELATION
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Every clip a point in the column of its group.
-
-    Attributes:
-        by: Where the group of each clip is in ``data``.
-        series: Name and place of what is drawn; several are drawn side by side.
-        measure: Name of the vertical axis.
-    """
-
-    by: str
-    series: tuple[tuple[str, str], ...]
-    measure: str = CORRELATION
-
-
-@dataclass(frozen=True)
-class Curves:
-    """A dose and the response to it, a thin line for every clip and a strong one for their mean.
-
-    Attributes:
-        dose: Where the doses are in ``data``: one list, or one for each clip.
-        series: Name and place of each curve: one value per dose, or one list of these for each clip.
-        over: Name of the horizontal axis.
-        measure: Name of the vertical axis.
-        expected: Name and place of a curve that is drawn dashed: what is predicted, or chance.
-        doubling: Whether doses are drawn by their logarithm.
-        diagonal: Whether a perfect answer lies on the diagonal.
-    """
-
-    dose: str
-    series: tuple[tuple[str, str], ...]
-    over: str
-    measure: str = CORRELATION
-    expected: tuple[str, str] | None = None
-    doubling: bool = False
-    diagonal: bool = False
-
-
-def _against(control: str) -> Columns:
-    return Columns((("as recorded", "intact"), (control, "control")))
-
-
-_PREDICTED = "correlation with the responses"
-DRAWN: Mapping[str, Columns | Groups | Curves] = {
-    "controls.no_neurons": _against("no neuron heard"),
-    "controls.neurons_shuffled": _against("neurons shuffled"),
-    "controls.time_shifted": Columns(
-        (
-            ("as recorded", "intact"),
-            ("shifted, movie as shown", "control"),
-            ("shifted, movie shifted alike", "against the movie shifted alike"),
-        )
-    ),
-    "controls.trials_swapped": Columns(
-        (
-            ("clip of the responses", "against the clip of the responses"),
-            ("clip of the trial", "against the clip of the trial"),
-        )
-    ),
-    "controls.phase_randomised": _against("surrogate activity"),
-    "controls.behavior_only": Columns(
-        (
-            ("another trial's behavior", "control"),
-            ("no neurons", "no neurons"),
-            ("clip of that behavior", "against the clip of the behavior"),
-        )
-    ),
-    "identification": Curves(
-        "set size",
-        (("identified", "identified by set size"),),
-        "clips to choose from",
-        "share identified",
-        expected=("chance", "chance by set size"),
-    ),
-    "heldout.neurons": Columns(
-        tuple(
-            (name, f"response correlation/{name}")
-            for name in ("true movie", "reconstruction", "shuffled", "prior only")
-        ),
-        _PREDICTED,
-    ),
-    "heldout.encoder": Columns(
-        tuple((name, f"response correlation/{name}") for name in ("true movie", "reconstruction", "prior only")),
-        _PREDICTED,
-    ),
-    "heldout.repeats": Columns(
-        (("with each other", "agreement"), ("with the movie", "truth"), ("with other clips", "between clips"))
-    ),
-    "generalisation.clips": Groups("group", (("reconstruction", "intact"), ("no neurons", "prior only"))),
-    "generalisation.families": Groups("family", (("own movie", "own movie"),)),
-    "perturbation.scramble": Curves(
-        "blocks",
-        (("movie in the new order", "activity, new order"), ("movie as shown", "activity, old order")),
-        "frames in a block",
-        expected=("what a perfect answer would have in common with the movie as shown", "alike"),
-        doubling=True,
-    ),
-    "perturbation.contrast": Curves(
-        "contrast shown",
-        (("reconstruction", "contrast reconstructed"),),
-        "contrast shown",
-        "contrast reconstructed",
-        diagonal=True,
-    ),
-    "perturbation.polarity": Columns(
-        (("clip", "as it was"), ("inverse", "inverted"), ("the two answers alike", "the two alike"))
-    ),
-    "perturbation.luminance": Curves(
-        "luminance shown",
-        (("reconstruction", "luminance reconstructed"),),
-        "luminance shown",
-        "luminance reconstructed",
-        diagonal=True,
-    ),
-    "perturbation.reversal": Columns((("activity reversed", "activity"), ("movie reversed", "shown"))),
-    "perturbation.noise": Curves("share", (("reconstruction", "score"),), "share of the activity that is noise"),
-    "perturbation.semantics": Columns(
-        (("clip", "as it was"), ("phases scrambled", "phases scrambled"), ("patches shuffled", "patches shuffled"))
-    ),
-    "baselines": Columns(
-        (("judged", "judged"), *((name, f"arms/{name}/baseline") for name in ("ridge", "nearest", "mean")))
-    ),
-    "prior.sensitivity": Columns(
-        tuple(
-            (name, f"agreement by prior/map, {name}")
-            for name in ("power-law prior", "smooth prior", "prior weighed a quarter", "prior weighed four times")
-        ),
-        "correlation with its own answer",
-    ),
-    "population.scaling": Curves(
-        "share",
-        (("reconstruction", "score"),),
-        "share of the neurons heard",
-        expected=("published", "published"),
-        doubling=True,
-    ),
-    "uncertainty.calibrated": Curves(
-        "nominal",
-        (("clips", "coverage curve by clip"),),
-        "stated coverage",
-        "pixels inside",
-        diagonal=True,
-    ),
-}
-"""What is drawn of which finding; of any other only the evidence."""
 
 
 def finding_figure(finding: Finding) -> Figure:
@@ -209,7 +48,7 @@ def finding_figures(findings: Sequence[Finding]) -> Mapping[str, str]:
     return {finding.id: finding_figure(finding).svg for finding in findings}
 
 
-def _caption(finding: Finding, drawn: Columns | Groups | Curves | None) -> str:
+def _caption(finding: Finding, drawn: Drawn | None) -> str:
     evidence = "Diamond: the value with its interval."
     if _clips(finding).size:
         evidence = "Points: one for each clip. " + evidence
@@ -223,18 +62,9 @@ def _caption(finding: Finding, drawn: Columns | Groups | Curves | None) -> str:
         Columns: "Left: every clip a point, joined by a line.",
         Groups: "Left: every clip a point, by group; the bar is their mean.",
         Curves: "Left: thin, every clip; strong, their mean.",
+        Records: "Left: every movie shown a point, by kind; the bar is their mean.",
     }[type(drawn)]
     return f"{left} Right: {evidence[0].lower()}{evidence[1:]}"
-
-
-def found_at(finding: Finding, place: str) -> Any:
-    """What lies at a place of the data, or None."""
-    content: Any = finding.data
-    for word in place.split("/"):
-        if not isinstance(content, Mapping) or word not in content:
-            return None
-        content = content[word]
-    return content
 
 
 def _numbers(content: Any) -> Float[np.ndarray, "..."]:
@@ -245,18 +75,23 @@ def _numbers(content: Any) -> Float[np.ndarray, "..."]:
         return np.zeros(0)
 
 
-def _has(finding: Finding, drawn: Columns | Groups | Curves) -> bool:
+def _has(finding: Finding, drawn: Drawn) -> bool:
+    if isinstance(drawn, Records):
+        return bool(found_at(finding, drawn.records))
     known = [_numbers(found_at(finding, place)) for _, place in drawn.series]
     if isinstance(drawn, Curves):
         return bool(_numbers(found_at(finding, drawn.dose)).size) and any(each.size for each in known)
     return any(np.isfinite(each).any() for each in known)
 
 
-def _draw(axes: Axes, finding: Finding, drawn: Columns | Groups | Curves) -> None:
+def _draw(axes: Axes, finding: Finding, drawn: Drawn) -> None:
     if isinstance(drawn, Columns):
         _draw_columns(axes, finding, drawn)
     elif isinstance(drawn, Groups):
-        _draw_groups(axes, finding, drawn)
+        groups = found_at(finding, drawn.by) or []
+        _draw_groups(axes, groups, {name: _numbers(found_at(finding, place)) for name, place in drawn.series})
+    elif isinstance(drawn, Records):
+        _draw_records(axes, found_at(finding, drawn.records), drawn)
     else:
         _draw_curves(axes, finding, drawn)
     axes.set_ylabel(drawn.measure)
@@ -281,25 +116,38 @@ def _draw_columns(axes: Axes, finding: Finding, drawn: Columns) -> None:
 
 def _name_columns(axes: Axes, names: Sequence[str]) -> None:
     """Names under the columns, on as many lines as keep them apart."""
-    axes.set_xticks(range(len(names)), [_wrapped(name, max(8, 44 // len(names))) for name in names], fontsize=9)
+    axes.set_xticks(
+        range(len(names)),
+        [_wrapped(name, max(8, 44 // len(names))) for name in names],
+        fontsize=9 if len(names) < 6 else 8,
+    )
 
 
-def _draw_groups(axes: Axes, finding: Finding, drawn: Groups) -> None:
-    groups = found_at(finding, drawn.by) or []
+def _draw_records(axes: Axes, records: Sequence[Mapping[str, Any]], drawn: Records) -> None:
+    groups = [str(record[drawn.by]) for record in records]
+    names = dict.fromkeys(str(record[drawn.split]) for record in records)
+    series = {
+        name: _numbers([record[drawn.value] if record[drawn.split] == name else None for record in records])
+        for name in names
+    }
+    _draw_groups(axes, groups, series)
+
+
+def _draw_groups(axes: Axes, groups: Sequence[str], series: Mapping[str, Float[np.ndarray, " clip"]]) -> None:
+    """Points in the column of their group, several series side by side; what is not known is not drawn."""
     names = list(dict.fromkeys(groups))
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    width = 0.7 / len(drawn.series)
-    for number, (name, place) in enumerate(drawn.series):
-        values = _numbers(found_at(finding, place))
+    width = 0.7 / len(series)
+    for number, (name, values) in enumerate(series.items()):
         for column, group in enumerate(names):
             own = np.array([value for value, of in zip(values, groups, strict=False) if of == group])
-            at = column + (number - (len(drawn.series) - 1) / 2) * width
+            at = column + (number - (len(series) - 1) / 2) * width
             label = name if column == 0 else None
             points: dict[str, Any] = {"color": color_of(number), "markersize": 5, "alpha": 0.8, "label": label}
             axes.plot(np.full(own.size, at), own, marker_of(number), **points)
             _mean_bar(axes, at, own, width=width * 0.8)
     _name_columns(axes, names)
-    if len(drawn.series) > 1:
+    if len(series) > 1:
         axes.legend(loc="best", fontsize=9, handlelength=1.2)
 
 

@@ -64,11 +64,18 @@ def document(
                 "judged": [trial.trial_id for trial in trials],
             },
             "encoder": kinds | {"fitted": [f["session_id"] for f in model.facts.get("fitted", ())]},
-            "method": {"name": judged.name, "fingerprint": fingerprint(judged.identity)},
+            "method": {
+                "name": judged.name,
+                "fingerprint": fingerprint(judged.identity),
+                "settings": settings_of(judged),
+            },
             "summary": asdict(summary),
             "findings": [finding.to_json() for finding in findings],
             "not_asked": dict(missing),
             "seed": seed.root,
+            "command": command,
+            "machine": study.machine(),
+            "spent": {"inversions": len(answers), "seconds": sum(one.seconds for one in answers.values())},
             "versions": study.versions(),
         }
     )
@@ -80,6 +87,23 @@ def settings_of(judged: Panelist) -> dict[str, Any]:
     choices = judged.identity.get("choices", {})
     told = {name: value for name, value in choices.items() if isinstance(value, str | int | float | bool)}
     return {**told, **({"mask": "from a file"} if choices.get("mask") is not None else {})}
+
+
+def origin(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a result that is kept beside the findings comes from, in the words of every result."""
+    recording = content["recording"]
+    metadata, consent = recording["metadata"], recording["consent"]
+    return {
+        "species": metadata.get("species", "unknown"),
+        "subject": metadata.get("subject", "unknown"),
+        "simulated": str(recording["simulated"]).lower(),
+        **({"consent": consent} if consent else {}),
+        "method": content["method"]["name"],
+        "command": content["command"],
+        "seed": str(content["seed"]),
+        "recording": recording["fingerprint"],
+        "encoder": content["encoder"]["fingerprint"],
+    }
 
 
 def write_json(path: Path, content: object) -> None:

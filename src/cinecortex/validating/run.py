@@ -24,7 +24,7 @@ from cinecortex.seeds import Seed
 from cinecortex.stimuli.screen import ScreenGeometry, screen_of
 from cinecortex.tensors import Mask, Movie
 from cinecortex.validating.answering import Answering, population_mask
-from cinecortex.validating.document import document, write_json
+from cinecortex.validating.document import document, origin, write_json
 from cinecortex.validating.panel import (
     Panelist,
     foreign,
@@ -201,7 +201,7 @@ def validate(
             methods=[name for name in panel if name in (*options.baselines, Identified.name, "sample")],
             mask=run.mask,
             seen=seen_clips(known),
-            attrs={key: content[key] for key in ("recording", "encoder", "method", "seed")},
+            attrs=origin(content),
         )
     write_json(out / "findings.json", content)
     return Validation(summary, findings, missing, answers, tuple(judged), run.mask, content)

@@ -21,7 +21,7 @@ function makeTraces(quantity, traces, clip, readings) {
   const write = writer(known);
   let high = Math.max(...(known.length ? known : [1])), low = Math.min(...(known.length ? known : [0]));
   if (high - low >= 0.5 * Math.max(Math.abs(high), Math.abs(low))) [high, low] = [Math.max(high, 0), Math.min(low, 0)];
-  const y = (value) => 3 + (34 * (high - value)) / (high - low || 1);
+  const y = (value) => (high === low ? 37 : 3 + (34 * (high - value)) / (high - low));
   const view = drawing("svg", { viewBox: `-0.5 0 ${clip.frames} 40`, preserveAspectRatio: "none", "aria-hidden": "true" });
   if (low <= 0 && high >= 0) view.append(drawing("line", { x1: -0.5, x2: clip.frames, y1: y(0), y2: y(0), class: "zero" }));
   const legend = [element("span", { class: "quantity" }, quantity)];
@@ -38,7 +38,7 @@ function makeTraces(quantity, traces, clip, readings) {
     legend.push(element("span", { class: "key" }, swatch, `${trace.title} `, reading));
     readings.push((frame) => { reading.textContent = write(trace.values[frame]); });
   });
-  const ends = known.length ? [high, low].map(write) : ["no value"];
+  const ends = known.length ? [...new Set([high, low])].map(write) : ["no value"];
   return makeLane(legend, view, ...ends.map((end) => element("span", {}, end)));
 }
 
