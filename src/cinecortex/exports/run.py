@@ -179,7 +179,8 @@ def _figures(found: Findings, out: Path) -> dict[Path, Write]:
     if out.suffix.lower() in ENDINGS["svg"]:
         raise WrongUse(f"{out} is one file, and there is a figure for each finding; name a folder with --out.")
     about = {name: value for name, value in found.content.items() if name != "findings"}
+    figures = finding_figures(found.findings)
     return {
-        out / f"{quote(name, safe='')}.svg": partial(write_svg, figure=figure, about=about)
-        for name, figure in finding_figures(found.findings).items()
+        out / f"{quote(one.id, safe='')}.svg": partial(write_svg, figure=figures[one.id], finding=one, about=about)
+        for one in found.findings
     }
