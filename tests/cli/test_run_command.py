@@ -36,7 +36,7 @@ def test_a_study_runs_to_its_findings(run, mice: Path, encoder: Path, tmp_path: 
     assert (first.code, second.code) == (0, 0), first.err + second.err
     assert (tmp_path / "out" / "in-silico-0" / "findings.json").exists()
     assert "inversions asked for" in first.out
-    assert first.out.splitlines()[-1] == f"wrote {tmp_path / 'out' / 'in-silico-0'}"
+    assert first.out.splitlines()[-1] == f"wrote {tmp_path / 'out' / 'in-silico-0'}, with report.html"
     assert "reconstructions of in-silico-0: there already" in second.out
     assert "inverting" not in second.out
     assert first.out.splitlines()[-2] == second.out.splitlines()[-2]

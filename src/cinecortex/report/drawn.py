@@ -113,9 +113,10 @@ DRAWN: Mapping[str, Drawn] = {
     "controls.phase_randomised": _against("surrogate activity"),
     "controls.behavior_only": Columns(
         (
-            ("another trial's behavior", "control"),
-            ("no neurons", "no neurons"),
-            ("clip of that behavior", "against the clip of the behavior"),
+            ("as recorded", "arms/no neurons/intact"),
+            ("no neurons", "arms/no neurons/control"),
+            ("another trial's behavior", "arms/another trial's behavior/control"),
+            ("responses as behavior tells", "arms/responses as behavior predicts them/control"),
         )
     ),
     "identification": Curves(
