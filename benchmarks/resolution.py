@@ -48,7 +48,7 @@ ABOUT = (
 
 def said(number: float | None, digits: int = 2) -> str:
     """As tables show it; nothing to score is a dash."""
-    return "-" if number is None or math.isnan(number) else f"{number:.{digits}f}"
+    return "-" if number is None or math.isnan(number) else f"{round(number, digits) + 0.0:.{digits}f}"
 
 
 def grid_of(
