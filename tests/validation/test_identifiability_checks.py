@@ -159,6 +159,7 @@ def test_a_right_share_has_slope_one_and_says_where_nothing_is_known():
     assert min(finding.data["taken away above the least share"]) > 0.6
     assert finding.data["correlation of stated share and part taken away, over pixels and all clips"] > 0.9
     assert sum(finding.data["correlation of predicted and realised squared error, over pixels"]) / 24 > 0.6
+    assert finding.data["correlation of predicted and realised squared error, over pixels, means over clips"] > 0.8
     strict = finding.data["correlation of predicted and realised squared error, over pixels and frames"]
     assert 0.2 < sum(strict) / 24 < 0.9
     assert "below 0.1 the reconstruction takes away" in finding.notes

@@ -88,6 +88,7 @@ class DataShareCheck:
             "taken away below the least share": [_number(each.taken_away(each.low)) for each in held],
             "taken away above the least share": [_number(each.taken_away(~each.low)) for each in held],
             "correlation of stated share and part taken away, over pixels and all clips": _pooled(held),
+            "correlation of predicted and realised squared error, over pixels, means over clips": _over_pixels(held),
             "correlation of predicted and realised squared error, over pixels": [
                 _number(_correlation(each.predicted.sum(0), each.error.sum(0))) for each in held
             ],
@@ -186,6 +187,11 @@ def _notes(held: Sequence[_Held], values: Sequence[float]) -> list[str]:
         )
     else:
         notes.append(f"No pixel of any clip has a share below {LEAST_SHARE:g}.")
+    over = _over_pixels(held)
+    if over is not None:
+        notes.append(
+            f"Over pixels, predicted and realised squared error (means over frames and clips) correlate {over:.2f}."
+        )
     bands = [band for each in held for band in each.in_bands]
     for words, some in (
         (f"below {LEAST_SHARE:g}", [band for band in bands if band[0] < LEAST_SHARE]),
@@ -227,6 +233,17 @@ def _pooled(held: Sequence[_Held]) -> float | None:
     error = torch.stack([each.error.sum(0) / total for each, total in weighed]).sum(0)
     prior = torch.stack([each.prior / total for each, total in weighed]).sum(0)
     return _number(_correlation(share, 1 - error / prior.clamp_min(1e-30)))
+
+
+def _over_pixels(held: Sequence[_Held]) -> float | None:
+    """Over pixels, of the squared error that is predicted and that there is, both means over frames and clips."""
+    if not held or len({each.share.shape for each in held}) > 1:
+        return None
+    predicted, error = (
+        torch.stack([movie.mean(0) for movie in movies]).mean(0)
+        for movies in ([each.predicted for each in held], [each.error for each in held])
+    )
+    return _number(_correlation(predicted, error))
 
 
 def _correlation(one: Tensor, other: Tensor) -> float:
