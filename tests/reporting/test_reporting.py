@@ -120,6 +120,19 @@ def test_same_files_make_the_same_bytes_wherever_they_lie(folder, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_only_a_report_is_written_over(folder, tmp_path):
+    out = tmp_path / "page.html"
+    for _ in range(2):
+        report([folder], out)
+    out.write_text("mine")
+    with pytest.raises(WrongUse, match="is no report"):
+        report([folder], out)
+    assert out.read_text() == "mine"
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(WrongUse, match="is no report"):
+        report([folder], tmp_path / "folder.html")
+
+
 def test_a_baseline_is_chosen_by_name(folder):
     page = compose(gather([folder]), baseline="mean")
     assert "Baseline (mean)" in [panel.title for panel in page.clips[0].panels]

@@ -39,8 +39,18 @@ def report(
         BadData: a folder holds no findings, or they cannot be read.
         WrongUse: ``out`` cannot be written, or nobody answered as ``baseline``.
     """
+    if out.exists() and not _is_page(out):
+        raise WrongUse(f"{out} exists and is no report; choose another name, it would be overwritten.")
     page = compose(gather(folders), baseline=baseline)
     return write_page(out, page, limit_bytes=limit_bytes), page
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file says that a report wrote it."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b'<meta name="generator" content="cinecortex' in file.read(4096)
 
 
 def compose(gathered: Sequence[Gathered], *, baseline: str | None = None) -> Page:
