@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shutil
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.reporting.conftest import BURN_IN, MASK, leave, trial
+from tests.reporting.conftest import BURN_IN, MASK, findings, leave, trial
 
 from cinecortex.data.shown import order_of_clips
 from cinecortex.errors import BadData, WrongUse
 from cinecortex.metrics.movies import movie_correlation
 from cinecortex.report import Card, render_page
+from cinecortex.report.finding_figures import finding_figure
 from cinecortex.reporting import compose, gather, report
 from cinecortex.seeds import Seed
 
@@ -85,6 +87,14 @@ def test_cards_say_what_a_finding_means(folder):
     assert "Left:" in cards[0].figure.caption
     assert "Left:" not in cards[2].figure.caption, "its data are not there"
     assert page.verdict_word == "supported"
+
+
+def test_points_that_are_not_of_the_value_are_not_drawn():
+    gain = findings()[0]
+    assert "Points" in finding_figure(gain).caption or "points" in finding_figure(gain).caption
+    other = dataclasses.replace(gain, value=0.9, interval=(0.85, 0.95))
+    assert "points: one for each clip" not in finding_figure(other).caption
+    assert "threshold" not in finding_figure(other).caption
 
 
 def test_numbers_can_be_taken_along(folder):

@@ -199,14 +199,18 @@ def _mean_bar(axes: Axes, at: int | float, values: Float[np.ndarray, " clip"], *
 
 
 def _clips(finding: Finding) -> Float[np.ndarray, " clip"]:
-    """One number for each clip, whose mean is the value."""
+    """One number for each clip, whose mean is the value; none where what is kept by clip is something else."""
     values = _numbers(finding.data.get("difference"))
-    return values[np.isfinite(values)] if values.ndim == 1 else np.zeros(0)
+    known = values[np.isfinite(values)] if values.ndim == 1 else np.zeros(0)
+    low, high = finding.interval
+    return known if known.size and low <= known.mean() <= high else np.zeros(0)
 
 
 def _threshold(finding: Finding) -> float | None:
+    """The threshold that the value is held against; None where there is none, or it is that of something else."""
     threshold = finding.data.get("threshold")
-    return float(threshold) if isinstance(threshold, int | float) else None
+    other = bool(_numbers(finding.data.get("difference")).size) and not _clips(finding).size
+    return float(threshold) if isinstance(threshold, int | float) and not other else None
 
 
 def _evidence_upright(axes: Axes, finding: Finding) -> None:
