@@ -17,7 +17,7 @@ from cinecortex.errors import WrongUse
 from cinecortex.execution.content import content_of
 from cinecortex.execution.fingerprint import fingerprint
 from cinecortex.identifiability.identified import Identified
-from cinecortex.identifiability.metamer import Metamer
+from cinecortex.identifiability.metamer import WEIGHTS, Metamer
 from cinecortex.inversion.map import MAP
 from cinecortex.methods import DECODERS, DEFAULTS, METHODS, Choices, Method, make_inverter
 from cinecortex.reconstruction import Inverter
@@ -124,7 +124,7 @@ def metamer(model: Model, recording: Recording) -> Panelist:
         "method": Metamer.name,
         "version": version("cinecortex"),
         "encoder": encoder_fingerprint(encoder),
-        "settings": {"steps": DIMENSIONS, "draws": DRAWS},
+        "settings": {"steps": DIMENSIONS, "draws": DRAWS, "weights": list(WEIGHTS)},
     }
 
     def make() -> Inverter:
