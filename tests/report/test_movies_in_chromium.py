@@ -32,8 +32,11 @@ LOOK = """async ([kind, content, times, height, width, scale]) => {
     .getContext('2d', {willReadFrequently: true});
   for (const time of times) {
     const there = new Promise(done => { video.onseeked = done; });
+    // A seek has ended before its frame is painted; where the frame is on screen already, none is painted again.
+    const painted = new Promise(done => { video.requestVideoFrameCallback(done); });
     video.currentTime = time;
     await there;
+    await Promise.race([painted, new Promise(done => setTimeout(done, 3000))]);
     context.drawImage(video, 0, 0);
     const pixels = context.getImageData(0, 0, video.videoWidth, video.videoHeight).data;
     const levels = [];

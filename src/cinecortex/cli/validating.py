@@ -104,7 +104,8 @@ def validate(
             baselines=[name.strip() for name in baselines.split(",")],
             screen=None if screen_deg is None else ScreenGeometry(loaded.frame_size[1], screen_deg),
             machines=Machines(workers=workers, scheduler=scheduler),
-            command=shlex.join(["cinecortex", *sys.argv[1:]]),
+            # How it is told changes nothing about what is found.
+            command=shlex.join(["cinecortex", *(word for word in sys.argv[1:] if word not in ("--json", "--debug"))]),
             tell=(lambda sentence: None) if as_json else say,
             progress=report,
         )

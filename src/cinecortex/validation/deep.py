@@ -45,12 +45,12 @@ def _population_scaling(subject: Subject) -> Check | str:
 
 
 def _error_budget(subject: Subject) -> Check | str:
-    if subject.animal is None or subject.noiseless is None:
+    if subject.animal is None or not subject.held_out:
         return NO_HELD_OUT
     return ErrorBudgetCheck(
         NoiselessEncoder(subject.encoder),
         NoisyEncoder(subject.encoder),
-        subject.noiseless,
+        NoiselessEncoder(next(iter(subject.held_out.values()))),
         subject.animal,
         subject.seed,
         subject.scoring,
