@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.identifiability.lanczos import leading
-from cinecortex.inversion.linearised import Linearised, Vectors
+from cinecortex.inversion.conjugate_gradients import Vectors
+from cinecortex.inversion.linearised import Linearised
 from cinecortex.seeds import Seed
 
 

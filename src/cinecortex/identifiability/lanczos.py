@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cinecortex.errors import WrongUse
-from cinecortex.inversion.linearised import Vectors
+from cinecortex.inversion.conjugate_gradients import Vectors
 from cinecortex.seeds import Seed
 
 Operator = Callable[[Vectors], Vectors]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.inversion.conjugate_gradients import Solution, Vectors, conjugate_gradients
 from cinecortex.inversion.curvature import Curvature, RateVectors
 from cinecortex.inversion.likelihoods import Likelihood
 from cinecortex.inversion.memory import is_out_of_memory
@@ -18,25 +17,7 @@ from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.inversion.problem import BehaviorGiven, behavior_told
 from cinecortex.recording import Observation
 
-Vectors = Float[Tensor, "draw time height width"]
-"""Vectors in whitened coordinates."""
-
 PIXELS_AT_ONCE = 4 * 300 * 36 * 64
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """What conjugate gradients found.
-
-    Attributes:
-        vectors: One solution for each right-hand side.
-        iterations: How many times the operator was applied to each.
-        residual: Norm of what is left over the norm of the right-hand side, the largest over the right-hand sides.
-    """
-
-    vectors: Vectors
-    iterations: int
-    residual: float
 
 
 class Linearised:
@@ -160,30 +141,11 @@ class Linearised:
             preconditioner: Diagonal estimate of the inverse of ``I + F``.
             iterations: Most applications of the operator.
             tolerance: Stop when every residual is this small relative to its right-hand side.
-
-        Source: Shewchuk 1994, An Introduction to the Conjugate Gradient Method, section B3.
         """
-        found = torch.zeros_like(right)
-        residual, whole = right, _norm(right).clamp_min(1e-30)
-        scaled = preconditioner * residual
-        direction, size = scaled, _dot(residual, scaled)
-        for done in range(iterations):
-            left = float((_norm(residual) / whole).max())
-            if left <= tolerance:
-                return Solution(found, done, left)
-            moved = direction + self.information(direction)
-            step = size / _dot(direction, moved).clamp_min(1e-30)
-            found = found + step * direction
-            residual = residual - step * moved
-            scaled = preconditioner * residual
-            size, before = _dot(residual, scaled), size
-            direction = scaled + size / before.clamp_min(1e-30) * direction
-        return Solution(found, iterations, float((_norm(residual) / whole).max()))
-
-
-def _dot(a: Vectors, b: Vectors) -> Float[Tensor, "draw 1 1 1"]:
-    return (a * b).flatten(1).sum(1, dtype=torch.float64).to(a)[:, None, None, None]
-
-
-def _norm(a: Vectors) -> Float[Tensor, "draw 1 1 1"]:
-    return _dot(a, a).sqrt()
+        return conjugate_gradients(
+            lambda vectors: vectors + self.information(vectors),
+            right,
+            preconditioner=preconditioner,
+            iterations=iterations,
+            tolerance=tolerance,
+        )

@@ -11,9 +11,10 @@ from torch.nn import functional
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.errors import WrongUse
+from cinecortex.inversion.conjugate_gradients import Vectors
 from cinecortex.inversion.descent import minimise
 from cinecortex.inversion.likelihoods import Likelihood
-from cinecortex.inversion.linearised import Linearised, Vectors
+from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.priors import Prior, Spectral, Whitened
 from cinecortex.inversion.problem import BehaviorGiven
