@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from cinecortex.encoders.compact import CompactEncoder
+from cinecortex.stimuli.spectrum import dct, inverse_dct
 
 SIZE, NEURONS, FRAMES = (8, 10), 5, 70
 CHANNELS = ("pupil dilation", "running speed", "gaze x", "gaze y")
@@ -42,6 +43,18 @@ def test_rates_are_positive_and_one_for_every_frame_and_neuron(coarse, channels)
     assert bool((rates > 0).all())
     assert bool((rates.std(1) > 0).all())
     assert (encoder.neurons, encoder.frame_size, encoder.behavior_at_rest.shape) == (NEURONS, SIZE, (len(channels),))
+
+
+@pytest.mark.parametrize(("coarse", "resolution"), [(1, SIZE), (2, (4, 5)), (3, (3, 4))])
+def test_it_is_blind_to_what_is_finer_than_its_resolution_and_to_nothing_else(coarse, resolution):
+    encoder, movies, behaviors = encoder_of(coarse=coarse).requires_grad_(False), random_movies(), random_behavior()
+    assert encoder.resolution == resolution
+    rates = encoder(movies, behaviors)
+    coarsest = inverse_dct(dct(movies, coarsest=resolution), frame_size=SIZE)
+    torch.testing.assert_close(encoder(coarsest, behaviors), rates, atol=1e-5, rtol=1e-5)
+    for kept in ((resolution[0] - 1, resolution[1]), (resolution[0], resolution[1] - 1)):
+        less = inverse_dct(dct(movies, coarsest=kept), frame_size=SIZE)
+        assert float((encoder(less, behaviors) - rates).abs().max()) > 1e-3
 
 
 def test_a_batch_is_its_movies_one_by_one():

@@ -30,6 +30,15 @@ def test_the_transform_is_the_orthonormal_dct(shape):
     np.testing.assert_allclose(inverse_dct(power), movie, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(12, 8, 9), (2, 9, 4, 6)])
+def test_the_coarsest_coefficients_are_those_and_all_others_are_taken_as_zero(shape):
+    movie = torch.from_numpy(np.random.default_rng(3).standard_normal(shape))
+    whole, coarsest = dct(movie), dct(movie, coarsest=(3, 5))
+    torch.testing.assert_close(coarsest, whole[..., :3, :5])
+    whole[..., 3:, :] = whole[..., 5:] = 0
+    torch.testing.assert_close(inverse_dct(coarsest, frame_size=shape[-2:]), inverse_dct(whole))
+
+
 def test_the_inverse_is_the_transpose():
     a, b = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 7, 6, 5)))
     torch.testing.assert_close((dct(a) * b).sum(), (a * inverse_dct(b)).sum(), atol=1e-12, rtol=0)

@@ -31,6 +31,11 @@ class Altered(Encoder):
         return self.encoder.neurons
 
     @property
+    def resolution(self) -> tuple[int, int]:
+        """That of the encoder within."""
+        return self.encoder.resolution
+
+    @property
     def behavior_at_rest(self) -> Float[Tensor, " channel"]:
         """That of the encoder within."""
         return self.encoder.behavior_at_rest

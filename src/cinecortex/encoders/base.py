@@ -96,6 +96,14 @@ class Encoder(nn.Module, ABC):
         return slice(min(self.memory - 1, frames - 1), frames)
 
     @property
+    def resolution(self) -> tuple[int, int]:
+        """Along height and width, how many of the coarsest DCT-II coefficients of a frame its rates depend on at all.
+
+        All of them, unless an encoder promises to be blind to finer ones. An inversion need not look for those.
+        """
+        return self.frame_size
+
+    @property
     def behavior_at_rest(self) -> Float[Tensor, " channel"]:
         """Typical behavior, one number per channel; empty for an encoder without behavior."""
         return torch.zeros(0, device=self.device)

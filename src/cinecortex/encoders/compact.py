@@ -137,6 +137,11 @@ class CompactEncoder(Encoder):
         return self.spatial.shape[2]
 
     @property
+    def resolution(self) -> tuple[int, int]:
+        """The coefficients that `look` takes a frame apart into."""
+        return len(self.analyse_rows), len(self.analyse_columns)
+
+    @property
     def behavior_at_rest(self) -> Float[Tensor, "channel"]:
         """Mean behavior over the training clips."""
         return self.behavior_mean

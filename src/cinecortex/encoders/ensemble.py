@@ -56,6 +56,12 @@ class Ensemble(Encoder):
         return self.members[0].neurons
 
     @property
+    def resolution(self) -> tuple[int, int]:
+        """The finest of the members, along each axis."""
+        rows, columns = zip(*(member.resolution for member in self.members), strict=True)
+        return max(rows), max(columns)
+
+    @property
     def behavior_at_rest(self) -> Float[Tensor, "channel"]:
         """Mean over the members that are told behavior; empty where none is."""
         told = self._at_rest(self.members)

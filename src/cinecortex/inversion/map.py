@@ -15,6 +15,7 @@ from torch import Tensor
 from cinecortex.encoders.base import Encoder
 from cinecortex.encoders.ensemble import Ensemble
 from cinecortex.errors import WrongUse
+from cinecortex.inversion.coarse import Coarse
 from cinecortex.inversion.contrast import fit_contrast
 from cinecortex.inversion.descent import Minimum, minimise_many
 from cinecortex.inversion.likelihoods import Likelihood, likelihood_of
@@ -224,15 +225,22 @@ class MAP:
         frames = problems[0].shape[0]
         owners = [number for number in range(len(problems)) for _ in range(self.starts)]
         plan = plan_for(self.encoder, clips=len(owners), frames=frames, kept=self._kept)
-        together = Together([problems[number] for number in owners], plan=plan)
         starts = [self._start(p, seed, n) for p, seed in zip(problems, seeds, strict=True) for n in range(self.starts)]
+        start, inverse_hessian = torch.stack(starts).to(self.encoder.device), self._inverse_hessian(frames, plan)
+        coarse = Coarse.of(self.prior, self.encoder)
+        if coarse is not None:
+            problems = [replace(problem, prior=coarse) for problem in problems]
+            start, inverse_hessian = coarse.cut(start), coarse.cut(inverse_hessian)
+        together = Together([problems[number] for number in owners], plan=plan)
         minima = minimise_many(
             together,
-            torch.stack(starts).to(self.encoder.device),
-            inverse_hessian=self._inverse_hessian(frames, plan),
+            start,
+            inverse_hessian=inverse_hessian,
             evaluations=self.evaluations,
             tolerance_nats=self.tolerance_nats,
         )
+        if coarse is not None:
+            minima = [replace(minimum, position=coarse.whole(minimum.position)) for minimum in minima]
         return minima, together
 
     def _solve(self, problems: list[Problem], seeds: list[Seed]) -> list[Reconstruction]:
