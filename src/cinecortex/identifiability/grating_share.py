@@ -28,9 +28,11 @@ def grating_share(
 ) -> list[float]:
     """Data share of what a detector of each grating would measure of the movie, ``1 - posterior / prior variance``.
 
-    The detector is the grating, weighed by the mask, after the burn-in and about its own mean there (the mean
-    luminance of a clip is told by a few neurons and would leak into low frequencies). With ``w`` such a pattern and
-    ``u = S w`` it is ``1 - u (I + F)^-1 u / |u|^2``, variances summed over sine and cosine; one solve for each.
+    The detector is the grating, weighed by the mask and about its own mean there (the mean luminance of a clip is told
+    by a few neurons and would leak into low frequencies), rising and falling over the frames after the burn-in as a
+    Hann window does: with sharp ends it would hear slow changes, of which movies have far more. With ``w`` such a
+    pattern and ``u = S w`` it is ``1 - u (I + F)^-1 u / |u|^2``, variances summed over sine and cosine; one solve for
+    each.
 
     Args:
         around: The posterior, rates taken as linear around one movie.
@@ -53,7 +55,9 @@ def grating_share(
     frames, height, width = like.shape
     weight = torch.ones(height, width) if mask is None else mask
     window = weight.to(like).expand(frames, height, width).clone()
-    window[: min(burn_in, frames // 2)] = 0
+    start = min(burn_in, frames // 2)
+    window[:start] = 0
+    window[start:] *= torch.hann_window(frames - start + 2, periodic=False).to(like)[1:-1, None, None]
     if not bool((window > 0).any()):
         raise WrongUse("the mask counts no pixel; take the mask of this population.")
     shares = []
