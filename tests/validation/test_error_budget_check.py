@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
 from tests.validation import methods, tiny
-from tests.validation.in_silico import ClearEye, Eye
-from tests.validation.methods import FRAMES, SIZE, Shown, answers, asking_others, trials
+from tests.validation.deep_in_silico import CLIPS, SCORING, SEED, check, mixed, recorded
+from tests.validation.methods import FRAMES, SIZE, answers, asking_others, trials
 
 from cinecortex.errors import WrongUse
 from cinecortex.metrics.error_budget import PARTS
 from cinecortex.reconstruction import Reconstruction
-from cinecortex.recording import Trial
 from cinecortex.seeds import Seed
 from cinecortex.validation.check import Check, Question
 from cinecortex.validation.deep import DEEP
@@ -24,52 +23,7 @@ from cinecortex.validation.entry import NO_HELD_OUT
 from cinecortex.validation.error_budget import METRIC, METRIC_OWN, SOLVED, ErrorBudgetCheck
 from cinecortex.validation.noisy_encoder import NoiselessEncoder, NoisyEncoder
 from cinecortex.validation.perturbation_contrast import Contrast
-from cinecortex.validation.scoring import Scoring
 from cinecortex.validation.stretch import first_frames
-
-CLIPS, SEED, SCORING = 10, Seed(5), Scoring(burn_in=4)
-
-
-def mixed(movie: torch.Tensor, share: float) -> torch.Tensor:
-    """Every neuron sees a share of the next pixel, which nobody who inverts knows of."""
-    return torch.lerp(movie, movie.roll(1, 2), share)
-
-
-class Mixing(Eye):
-    def __init__(self, share: float, noise: float) -> None:
-        self.share, self.noise = share, noise
-
-    def watch(self, movie, behavior, seed):
-        return super().watch(mixed(movie, self.share), behavior, seed)
-
-
-@dataclass(frozen=True, eq=False)
-class Recorded:
-    """A clip as an animal that mixes pixels was recorded."""
-
-    shown: Shown
-    share: float
-    noise: float
-
-    def __getattr__(self, name):
-        return getattr(self.shown, name)
-
-    def response(self):
-        random = (Seed(71) / self.shown.number).torch()
-        movie = mixed(self.shown.movie(), self.share)
-        return 10 * movie.flatten(1) + self.noise * torch.randn(movie.flatten(1).shape, generator=random)
-
-
-def recorded(clips: int = CLIPS, *, share: float = 0.2, noise: float = 1.0, first: int = 0) -> list[Trial]:
-    shown = trials(clips, first=first)
-    return [replace(trial, reader=Recorded(trial.reader, share, noise)) for trial in shown]
-
-
-def check(*, share: float = 0.2, noise: float = 1.0) -> ErrorBudgetCheck:
-    """The inverted encoder sees every pixel by itself; the held-out one mixes them."""
-    own_noisy = Mixing(0.0, noise)
-    return ErrorBudgetCheck(ClearEye(), own_noisy, Mixing(share, 0.0), Mixing(share, noise), SEED, SCORING)
-
 
 CHECK = check()
 

@@ -8,29 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 from tests.validation import in_silico, methods
-from tests.validation.in_silico import ClearEye, Eye
-from tests.validation.methods import FRAMES, SIZE, trials
+from tests.validation.deep_in_silico import RESOLUTION as CHECK
+from tests.validation.deep_in_silico import answered
+from tests.validation.in_silico import Eye
+from tests.validation.methods import FRAMES, trials
 
 from cinecortex.errors import WrongUse
-from cinecortex.information import Band, Information
-from cinecortex.reconstruction import Reconstruction
 from cinecortex.seeds import Seed
-from cinecortex.stimuli.screen import ScreenGeometry
 from cinecortex.validation.check import Check, Question
-from cinecortex.validation.resolution_limits import COARSE, FINE, NOISELESS, NOISY, UNHEARD, ResolutionLimits
-from cinecortex.validation.scoring import Scoring
-
-SEED, SCORING = Seed(5), Scoring(burn_in=4)
-CHECK = ResolutionLimits(Eye(), SEED, SCORING, ClearEye(), ScreenGeometry(SIZE[1], 50.0))
-SAID = Information(
-    *(10.0, 0.1, 5.0, 0.1, (1.0,), (20.0,), 20, 20, FRAMES, 30.0, 0.4, 0.01),
-    bands=(
-        Band((0.0, 0.0), (0.0, 0.0), 1.0, 0.0, 1.0),
-        Band((0.0, 0.1), (0.0, 0.1), 0.75, 0.01, 1.0),
-        Band((0.1, 0.4), (0.1, 0.4), 0.25, 0.01, 1.0),
-    ),
-    probes=2,
-)
+from cinecortex.validation.resolution_limits import COARSE, FINE, NOISELESS, NOISY, UNHEARD
 
 
 class Asleep(Eye):
@@ -58,15 +44,6 @@ def faint(question, observation):
     answer = 0.5 + 0.2 * (methods.honest(question, observation) - 0.5)
     answer[:, 0] -= 0.05
     return answer
-
-
-def answered(method, check, shown):
-    given = {}
-    for question, seen in check.ask(shown).items():
-        said = {"std": torch.ones(seen.frames, *SIZE), "data_share": torch.ones(seen.frames, *SIZE)}
-        measured = {**said, "information": SAID} if question.method == "information" else {}
-        given[question] = Reconstruction(method(question, seen), ended="tested", **measured)
-    return given
 
 
 @pytest.fixture(scope="module")
