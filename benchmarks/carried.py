@@ -15,6 +15,7 @@ import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,26 +23,58 @@ import torch
 from animals import SEED, prepare
 from cinecortex.demo import TEST_TIER
 from cinecortex.encoders.base import Encoder
+from cinecortex.encoders.compact import CompactEncoder
 from cinecortex.identifiability.beyond import TOLD_TO, share_beyond
 from cinecortex.identifiability.identified import Identified
 from cinecortex.identifiability.share import Part, data_share
 from cinecortex.inversion.linearised import Linearised
 from cinecortex.inversion.map import MAP
 from cinecortex.inversion.priors import Spectral
-from cinecortex.recording import Trial
+from cinecortex.recording import Observation
 from cinecortex.stimuli.probes import Noise
 from cinecortex.stimuli.spectrum import measure_movies
-from cinecortex.tensors import Mask
+from cinecortex.tensors import Mask, PerNeuron
 from cinecortex.validation.stretch import STRETCH, first_frames
 from page import command_of, publish, remarks, table
 
-SEEN, HARDLY = "mask of 0.5 and more", "mask below 0.1"
+SEEN, UNSEEN = "seen", "unseen"
+NOISES = (2.0, 4.0), (4.0, 8.0)
+"""Lengths in pixels and frames over which movies of a prior are correlated."""
 PRECISE = {"iterations": 30, "tolerance": 1e-3}
 
 
-def parts_of(mask: Mask) -> dict[str, Mask]:
-    """What the population sees and what it hardly sees."""
-    return {SEEN: (mask >= 0.5).to(mask), HARDLY: (mask < 0.1).to(mask)}
+@dataclass(frozen=True)
+class Population:
+    """Some of the neurons, and where they look.
+
+    Attributes:
+        name: Which.
+        heard: Of all neurons, these.
+        seen: Pixels that they see.
+        unseen: Pixels that they hardly see, or not at all.
+    """
+
+    name: str
+    heard: PerNeuron
+    seen: Mask
+    unseen: Mask
+
+    @property
+    def parts(self) -> dict[str, Mask]:
+        """Of the screen."""
+        return {SEEN: self.seen, UNSEEN: self.unseen}
+
+
+def populations(encoder: CompactEncoder, mask: Mask) -> tuple[Population, Population]:
+    """All neurons, with what their mask says; and those that look at the left third, with the thirds of the screen."""
+    width = mask.shape[1]
+    column = torch.arange(width).expand_as(mask)
+    left, right = (column < width / 3).to(mask), (column >= 2 * width / 3).to(mask)
+    everyone = torch.ones(encoder.neurons, dtype=torch.bool)
+    return (
+        Population("all neurons", everyone, (mask >= 0.5).to(mask), (mask < 0.1).to(mask)),
+        Population("those that look at the left third", encoder.centre_px[:, 1] < width / 3, left, right),
+    )
 
 
 def by_definition(around: Linearised, parts: Mapping[str, Mask], inverter: MAP, draws: int) -> dict[str, Part]:
@@ -60,12 +93,12 @@ def correlated_over(length_px: float, length_frames: float, encoder: Encoder) ->
     return Spectral.of(measure_movies(movies))
 
 
-def under(prior: Spectral, encoder: Encoder, trial: Trial, parts: Mapping[str, Mask], mask: Mask) -> dict[str, Part]:
+def under(prior: Spectral, encoder: Encoder, observation: Observation, parts: Mapping[str, Mask]) -> dict[str, Part]:
     """Data share of each part under another prior, around a draw from it."""
-    inverter = MAP(encoder=encoder, prior=prior, mask=mask)
-    shape = (trial.frames, *encoder.frame_size)
+    inverter = MAP(encoder=encoder, prior=prior, mask=torch.ones(encoder.frame_size))
+    shape = (observation.frames, *encoder.frame_size)
     z = torch.randn(shape, generator=(SEED / "draw").torch()).to(encoder.dtype)
-    around = Linearised(encoder, inverter.likelihood, prior, trial.observe(), z)
+    around = Linearised(encoder, inverter.likelihood, prior, observation, z)
     return by_definition(around, parts, inverter, 16)
 
 
@@ -90,48 +123,51 @@ def main() -> None:
     recording, model = prepare(options.folder)
     encoder = model.session(recording.session_id)
     trials = [first_frames(trial, options.frames) for trial in recording.tier(TEST_TIER)[: options.clips]]
+    assert isinstance(encoder, CompactEncoder)
     identified, inverter = Identified(encoder=encoder), MAP(encoder=encoder)
-    mask = inverter.mask
-    parts = parts_of(mask)
-    found: dict[str, dict[str, list[Part]]] = {}
+    judged = populations(encoder, inverter.mask)
+    noises = {lengths: correlated_over(*lengths, encoder) for lengths in NOISES}
+    found: dict[tuple[str, str], dict[str, list[Part]]] = {}
 
-    def keep(row: str, shares: Mapping[str, Part]) -> None:
+    def keep(row: tuple[str, str], shares: Mapping[str, Part]) -> None:
         for name, share in shares.items():
             found.setdefault(row, {}).setdefault(name, []).append(share)
-            print(f"{row}: {name}: {share.value:.4f} ± {share.error:.4f}", flush=True)
+            print(f"{', '.join(row)}, {name}: {share.value:.4f} ± {share.error:.4f}", flush=True)
 
     seconds = 0.0
     for trial in trials:
-        around = identified.around_a_draw(trial.observe(), SEED)
-        keep("as defined", by_definition(around, parts, inverter, 16))
-        began = time.process_time()
-        beyond = share_beyond(around, parts[HARDLY], draws=options.draws, seed=SEED / "beyond")
-        seconds += time.process_time() - began
-        keep("given the pixels of all the rest", {HARDLY: beyond})
-    for px, frames in ((2.0, 4.0), (4.0, 8.0), (8.0, 8.0)):
-        prior = correlated_over(px, frames, encoder)
-        keep(f"prior of noise, {px:g} px and {frames:g} frames", under(prior, encoder, trials[0], parts, mask))
-    names = list(parts)
+        for population in judged:
+            observation = trial.observe().hearing(population.heard)
+            around = identified.around_a_draw(observation, SEED)
+            keep((population.name, "as defined"), by_definition(around, population.parts, inverter, 16))
+            began = time.process_time()
+            beyond = share_beyond(around, population.unseen, draws=options.draws, seed=SEED / "beyond")
+            seconds += time.process_time() - began
+            keep((population.name, "given the pixels of all the rest"), {UNSEEN: beyond})
+            for (px, frames), prior in noises.items():
+                row = population.name, f"as defined, prior of noise of {px:g} px and {frames:g} frames"
+                keep(row, under(prior, encoder, observation, population.parts))
+    everyone, left = judged
+    rows = sorted(found.items(), key=lambda each: each[0][0])  # else as they came
     publish(
         options.out,
         "Which way the data came",
         [
             *table(
-                ["data share", *names, "clips"],
-                [
-                    [row, *(over_clips(of.get(name, [])) for name in names), str(len(of[HARDLY]))]
-                    for row, of in found.items()
-                ],
+                ["neurons", "data share", SEEN, UNSEEN],
+                [[*row, *(over_clips(of.get(name, [])) for name in (SEEN, UNSEEN))] for row, of in rows],
             ),
-            "",
             *remarks(
                 [
-                    f"Of {mask.numel()} px, {int(parts[SEEN].sum())} have a {SEEN} and {int(parts[HARDLY].sum())} a "
-                    f"{HARDLY}. The mask is the encoder's sensitivity, 1 at its 95th percentile; the least of "
-                    f"any pixel is {float(mask.min()):.2f}, so that no pixel is wholly unseen.",
-                    "Errors are those of Monte Carlo alone, of the mean over these clips.",
+                    f"All neurons: seen are the {int(everyone.seen.sum())} px with a mask of 0.5 and more, unseen the "
+                    f"{int(everyone.unseen.sum())} px with one below 0.1. The mask is the encoder's sensitivity, 1 at "
+                    f"its 95th percentile; the least of any pixel is {float(inverter.mask.min()):.2f}, so that none is "
+                    "wholly unseen.",
+                    f"The left third: {int(left.heard.sum())} neurons; seen is the left third of the screen, unseen "
+                    "the right one, which is nowhere within their filters' windows.",
+                    f"Means over {len(trials)} clips. Errors are those of Monte Carlo alone, of these means.",
                     f"The rest is told to {TOLD_TO:g} of the luminance range, pixel by pixel; {options.draws} made-up "
-                    f"truths; {seconds / len(trials):.0f} s of one core for each clip.",
+                    f"truths; {seconds / len(trials) / len(judged):.0f} s of one core for each.",
                 ]
             ),
         ],

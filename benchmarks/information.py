@@ -260,7 +260,8 @@ def main() -> None:
         f"Data share inside the mask, with luminance: {mean['share inside the mask, with luminance']:.2f}; on the "
         f"whole screen {np.mean(information.data['share of the screen, with luminance']):.2f}.",
         "The share outside the receptive fields is not 0 on this mouse. The prior correlates pixels across the screen, "
-        "most of all by the mean luminance of a clip, and whoever sees a part knows something of the rest.",
+        "most of all by the mean luminance of a clip, and whoever sees a part knows something of the rest; "
+        "[which way the data came](carried.md) tells the two apart.",
         "Correlation over pixels of the stated share with the part of the prior's squared error that the "
         "reconstruction takes away, both averaged over frames and clips, about the movies' own means: "
         + ("-" if pooled is None else f"{pooled:.2f}")
