@@ -27,6 +27,8 @@ def main() -> int:
         ["ensembling.py"],
         ["draws.py"],
         ["calibration.py"],
+        ["information.py"],
+        ["carried.py"],
         ["resolution.py"],
         ["error_budget.py"],
         ["cost.py"],
