@@ -164,7 +164,8 @@ def main() -> None:
                     f"its 95th percentile; the least of any pixel is {float(inverter.mask.min()):.2f}, so that none is "
                     "wholly unseen.",
                     f"The left third: {int(left.heard.sum())} neurons; seen is the left third of the screen, unseen "
-                    "the right one, which is nowhere within their filters' windows.",
+                    "the right one. Filters on coarse frames ring faintly over all of the screen, and so it is not "
+                    "wholly unseen either.",
                     f"Means over {len(trials)} clips. Errors are those of Monte Carlo alone, of these means.",
                     f"The rest is told to {TOLD_TO:g} of the luminance range, pixel by pixel; {options.draws} made-up "
                     f"truths; {seconds / len(trials) / len(judged):.0f} s of one core for each.",
