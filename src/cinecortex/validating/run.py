@@ -50,6 +50,8 @@ from cinecortex.validation.summary import Summary, corrected, summarise
 
 CLIPS, QUICK_CLIPS = 10, 8
 """Of eight clips a sign-flip test can still reach 0.05 among a handful of questions."""
+MEASURED = 1
+"""Clips of which a report of the plain suite shows how much is data: the one that the page opens with."""
 Tell = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
@@ -71,8 +73,8 @@ class Options:
         held_out: Folders of encoders that the method had nothing to do with; by default two are fitted.
         baselines: Methods that the judged one is held against.
         shown: Whether what a report shows is kept, too.
-        measured: Of how many clips it is measured for the report how much of each pixel is data; None for all with the
-            deep checks, and otherwise none.
+        measured: Of how many clips it is measured for the report how much of each pixel is data; None for one of the
+            suite, all with the deep checks, and none where haste or single checks were asked for.
         screen: What a pixel is in degrees of visual angle; None for what the recording's metadata say, if anything.
         machines: Where inversions run.
         command: What was asked for, for the record.
@@ -305,7 +307,9 @@ def _measured(options: Options) -> int:
     """Of how many clips a report shows how much is data: dearer than several reconstructions, each of them."""
     if options.measured is not None:
         return options.measured
-    return (options.clips or CLIPS) if options.deep else 0
+    if options.checks is not None or options.quick:
+        return 0
+    return (options.clips or CLIPS) if options.deep else MEASURED
 
 
 def _judged(
