@@ -15,7 +15,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#b07d00", "#555555", "#33
 MARKERS = ("o", "s", "^", "v", "P", "X", "D", "*")
 LABELS = (
     "frame-passes of a clip (dashed: needs none)",
-    "seconds of a clip (open: with its share of what is made once)",
+    "seconds of a clip (open: with what is made once)",
 )
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
