@@ -5,7 +5,7 @@
 Makes the demo's recording and encoder where they are not there yet. The data share of the pixels that the population
 sees and of those that it hardly sees is told three times: as it is defined, ``1 - posterior variance / prior
 variance``; given the pixels of all the rest (`share_beyond`); and under priors whose movies are correlated over a few
-pixels and frames only, so that nothing can be carried far.
+pixels and frames only, so that little can be carried far.
 """
 
 from __future__ import annotations

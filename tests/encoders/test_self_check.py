@@ -14,6 +14,7 @@ from cinecortex.encoders.self_check import check_encoder
 from cinecortex.encoders.wrap import NotAnEncoder, as_channels, wrap
 from cinecortex.errors import WrongUse
 from cinecortex.seeds import Seed
+from cinecortex.stimuli.spectrum import dct, inverse_dct
 
 SIZE, NEURONS, LAGS = (6, 8), 5, 4
 
@@ -376,6 +377,20 @@ def test_the_linear_nonlinear_encoder_passes_as_causal(nonlinearity):
     assert check_encoder(encoder) == ()
     encoder.causal, encoder.memory = True, 3
     assert [problem.where for problem in check_encoder(encoder)] == ["memory"]
+
+
+def test_finer_detail_than_was_claimed_is_found():
+    class Finer(LinearNonlinear):
+        @property
+        def resolution(self):
+            return 6, 7
+
+    filters = torch.randn(NEURONS, LAGS, *SIZE, generator=torch.Generator().manual_seed(3)) / 4
+    problems = check_encoder(Finer(filters, torch.zeros(NEURONS)))
+    assert [problem.where for problem in problems] == ["resolution"]
+    assert "finer detail than resolution=(6, 7)" in problems[0].what
+    coarsest = inverse_dct(dct(filters, coarsest=(6, 7)), frame_size=SIZE)
+    assert check_encoder(Finer(coarsest, torch.zeros(NEURONS))) == ()
 
 
 @pytest.mark.parametrize("coarse", [1, 2])

@@ -16,6 +16,7 @@ from cinecortex.encoders.self_check.rates import (
     negative,
     remembers,
     repeatable,
+    resolves_more,
 )
 from cinecortex.recording import Problem
 from cinecortex.seeds import Seed
@@ -30,8 +31,9 @@ def check_encoder(encoder: Encoder, *, seed: Seed = Seed(0)) -> tuple[Problem, .
     rates come as ``batch time neuron`` in the format and on the device of the weights; the movie is left unchanged;
     rates are finite and not negative, also of uniform gray, black and white; the same movie gives the same rates; a
     batch gives what its movies give one by one; no rate depends on later frames where ``causal`` is claimed, nor on
-    frames older than ``memory``; the gradient reaches the movie, is finite also at uniform gray, and agrees with
-    finite differences. Movies are Gaussian noise, because a contrast-energy network has no gradient at uniform gray.
+    frames older than ``memory``, nor on detail finer than ``resolution``; the gradient reaches the movie, is finite
+    also at uniform gray, and agrees with finite differences. Movies are Gaussian noise, because a contrast-energy
+    network has no gradient at uniform gray.
 
     Differences of rates count when they exceed 0.1 % of the neuron's range. Behavior that makes no difference is no
     fault. The encoder is asked in evaluation mode and left in the mode it was found in.
@@ -54,7 +56,7 @@ def check_encoder(encoder: Encoder, *, seed: Seed = Seed(0)) -> tuple[Problem, .
         probe.tolerance = tolerance_of(rates)
         unsteady = repeatable(probe, rates) or alone(probe, rates)
         # What one perturbed frame does to other rates is not worth asking where rates change by themselves.
-        timing = (None, None) if unsteady is not None else (foresees(probe), remembers(probe))
+        timing = () if unsteady is not None else (foresees(probe), remembers(probe), resolves_more(probe))
         constant = ignores_the_movie(probe, rates)
         gradient = None if constant is not None else wrong_gradient(probe, steady=unsteady is None)
         everything = (negative(probe, rates), unsteady, *timing, constant, gradient)

@@ -7,6 +7,7 @@ import torch
 from cinecortex.encoders.self_check.calling import call
 from cinecortex.encoders.self_check.probe import Probe
 from cinecortex.recording import Problem
+from cinecortex.stimuli.spectrum import dct, inverse_dct
 from cinecortex.tensors import Rates
 
 
@@ -102,6 +103,21 @@ def remembers(probe: Probe) -> Problem | None:
         "memory",
         f"Rates depend on frames older than memory={memory} frames.",
         "Claim a longer memory, and normalise over no more of the movie than that.",
+    )
+
+
+def resolves_more(probe: Probe) -> Problem | None:
+    """Rates that depend on finer detail than was claimed; a descent would never look for it."""
+    resolution, frame_size = probe.encoder.resolution, probe.encoder.frame_size
+    if resolution == frame_size:
+        return None
+    coarsest = inverse_dct(dct(probe.movies, coarsest=resolution), frame_size=frame_size)
+    if not probe.differs(probe.rates(coarsest), probe.rates(probe.movies)):
+        return None
+    return Problem(
+        "resolution",
+        f"Rates depend on finer detail than resolution={resolution}.",
+        "Claim more coefficients, or leave the resolution at the frame size.",
     )
 
 
