@@ -54,7 +54,7 @@ def main() -> None:
         f"linear, at most {steps} steps": Sample(
             encoder=encoder, draws=options.few, iterations=steps, tolerance=1e-5, mask=mapped.mask
         )
-        for steps in (2, 4, 8, 16, PRECISE)
+        for steps in (2, 4, 8, 12, 16, PRECISE)
     }
     variants["linear, as by default"] = Sample(encoder=encoder, draws=options.few, mask=mapped.mask)
     variants["each descended to"] = Sample(encoder=encoder, draws=options.few, linear=False, mask=mapped.mask)

@@ -115,6 +115,18 @@ class _Filter(torch.autograd.Function):
             parts.append(_Filter.forward(signals, kernels_tangent, ctx.future))
         return _sum(parts)
 
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], signals: Tensor, kernels: Tensor, future: int
+    ) -> tuple[Tensor, int]:
+        """Mapped over signals, which then are just so many more; kernels are the same for all."""
+        of_signals, of_kernels, _ = in_dims
+        if of_kernels is not None or of_signals is None:
+            raise RuntimeError("filters are mapped over signals only, not over kernels.")
+        moved = signals.movedim(of_signals, 3)
+        filtered: Tensor = _Filter.apply(moved.flatten(3, 4), kernels, future)  # type: ignore[no-untyped-call]
+        return filtered.reshape(*filtered.shape[:3], *moved.shape[3:5], -1), 3
+
 
 def _apply(spectrum: Tensor, transfer: Tensor, lags: int, width: int, length: int) -> Tensor:
     outputs = []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+from torch.func import jvp, vmap
 
 from cinecortex.encoders.base import Encoder
+from cinecortex.inversion.coarse import Coarse
 from cinecortex.inversion.conjugate_gradients import Solution, Vectors, conjugate_gradients
 from cinecortex.inversion.curvature import Curvature, RateVectors
 from cinecortex.inversion.likelihoods import Likelihood
@@ -16,12 +20,16 @@ from cinecortex.inversion.memory import is_out_of_memory
 from cinecortex.inversion.priors import Prior, Whitened
 from cinecortex.inversion.problem import BehaviorGiven, behavior_told
 from cinecortex.recording import Observation
+from cinecortex.tensors import Movie
 
 PIXELS_AT_ONCE = 4 * 300 * 36 * 64
 
 
 class Linearised:
     """``F = S J^T W J S`` at one movie: J the derivative of the rates, W the likelihood's curvature, S the prior's.
+
+    Where the prior has coordinates that the encoder does not resolve, ``F`` is zero in them. They are cut off before
+    anything is computed and come back as zeros, or in `solve` as they were.
 
     Args:
         encoder: Forward model.
@@ -36,8 +44,6 @@ class Linearised:
     Attributes:
         position: Where it is, in whitened coordinates.
         applied: To how many vectors F was applied.
-        forward_mode: Whether `changes` differentiates in forward mode. False once an encoder turned out to have no
-            forward derivative: its changes are central differences.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Linearised:
         at_once: int | None = None,
     ) -> None:
         self.encoder, self.prior = encoder, prior
+        self._coarse = Coarse.of(prior, encoder)
         self.at_once = at_once if at_once is not None else max(1, round(PIXELS_AT_ONCE / z.numel()))
         device, dtype = encoder.device, encoder.dtype
         self._behavior = behavior_told(encoder, observation, behavior).to(device, dtype)
@@ -67,7 +74,6 @@ class Linearised:
             observation.heard.to(device),
         )
         self.applied = 0
-        self.forward_mode = True
         self._graphs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def _rates(self, movies: Tensor) -> Tensor:
@@ -76,48 +82,75 @@ class Linearised:
 
     def pixels(self, vectors: Vectors) -> Vectors:
         """The same changes in pixels."""
-        moved: Tensor = torch.func.vmap(self.prior.movie)(vectors)
+        moved: Tensor = vmap(self.prior.movie)(vectors)
         return moved - self._origin
+
+    def _cut(self, vectors: Tensor) -> Tensor:
+        return vectors if self._coarse is None else self._coarse.cut(vectors)
+
+    def _whole(self, vectors: Tensor) -> Tensor:
+        return vectors if self._coarse is None else self._coarse.whole(vectors)
 
     def changes(self, vectors: Vectors) -> RateVectors:
         """``J S v``: the change of the settled rates, in forward mode or by differences (see `forward_mode`)."""
-        parts = []
-        for some in torch.split(vectors, self.at_once):
-            parts.append(self._tangents(self.pixels(some)))
-        return torch.cat(parts)[:, self.settled]
+        return torch.cat([self._changes(self._cut(some)) for some in torch.split(vectors, self.at_once)])
+
+    def _changes(self, vectors: Vectors) -> RateVectors:
+        prior = self.prior if self._coarse is None else self._coarse
+        moved: Tensor = vmap(prior.movie)(vectors)
+        return self._tangents(moved - self._origin)[:, self.settled]
 
     def _tangents(self, pixels: Vectors) -> RateVectors:
-        movies = self._movie.expand_as(pixels).contiguous()
-        if self.forward_mode:
+        while self._forward:
             try:
-                with warnings.catch_warnings(), forward_ad.dual_level(), torch.no_grad():
+                with warnings.catch_warnings(), torch.no_grad():
                     # Of torch's own making, on the first use of forward mode.
                     warnings.simplefilter("ignore", DeprecationWarning)
-                    dual = forward_ad.make_dual(movies, pixels)  # type: ignore[no-untyped-call]
-                    rates = forward_ad.unpack_dual(self._rates(dual))  # type: ignore[no-untyped-call]
-                tangent: Tensor | None = rates.tangent
-                if tangent is not None:
-                    return tangent
+                    return self._forward[0](pixels)
             except RuntimeError as error:
                 if is_out_of_memory(error):
                     raise
-            # A network with an operation that has no forward derivative, such as checkpointed windows. An error that
-            # has nothing to do with derivatives comes back below.
-            self.forward_mode = False
+                # A network that cannot be mapped over, or with an operation that has no forward derivative, such as
+                # checkpointed windows. An error that has nothing to do with derivatives comes back below.
+                self._forward = self._forward[1:]
         # Changes of a thousandth of the luminance range, where rounding and curvature are both small.
+        movies = self._movie.expand_as(pixels)
         step = 1e-3 / pixels.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
         with torch.no_grad():
             difference = self._rates(movies + step * pixels) - self._rates(movies - step * pixels)
         return difference / (2 * step[:, 0])
 
+    @cached_property
+    def _forward(self) -> tuple[Callable[[Vectors], RateVectors], ...]:
+        """Ways to differentiate in forward mode: the rates at the movie are found once, or anew for every vector."""
+
+        def one(pixels: Movie) -> Tensor:
+            found: Tensor = jvp(lambda movie: self._rates(movie[None])[0], (self._movie,), (pixels,))[1]
+            return found
+
+        def each(pixels: Vectors) -> Tensor:
+            found: Tensor = jvp(self._rates, (self._movie.expand_as(pixels).contiguous(),), (pixels,))[1]
+            return found
+
+        return vmap(one), each
+
+    @property
+    def forward_mode(self) -> bool:
+        """Whether `changes` differentiates in forward mode.
+
+        False once an encoder turned out to have no forward derivative: its changes are central differences.
+        """
+        return len(self._forward) > 0
+
     def pulled_back(self, rates: RateVectors) -> Vectors:
         """``S J^T u``, the transpose of `changes`."""
-        parts = []
-        for some in torch.split(rates, self.at_once):
-            movies, found = self._graph(len(some))
-            (gradient,) = torch.autograd.grad(found, movies, some, retain_graph=True)
-            parts.append(torch.func.vmap(self.prior.whiten)(gradient))
-        return torch.cat(parts)
+        return torch.cat([self._whole(self._pulled_back(some)) for some in torch.split(rates, self.at_once)])
+
+    def _pulled_back(self, rates: RateVectors) -> Vectors:
+        movies, found = self._graph(len(rates))
+        (gradient,) = torch.autograd.grad(found, movies, rates, retain_graph=True)
+        whitened: Tensor = vmap((self.prior if self._coarse is None else self._coarse).whiten)(gradient)
+        return whitened
 
     def _graph(self, copies: int) -> tuple[Tensor, Tensor]:
         # Every vector is pulled back through the same rates: their forward pass is made once and its graph kept.
@@ -128,8 +161,13 @@ class Linearised:
 
     def information(self, vectors: Vectors) -> Vectors:
         """``F v``."""
+        return self._whole(self._information(self._cut(vectors)))
+
+    def _information(self, vectors: Vectors) -> Vectors:
         self.applied += len(vectors)
-        return self.pulled_back(self.curvature(self.changes(vectors)))
+        # A few at a time from end to end: what lies between stays in the processor's cache.
+        parts = [self._pulled_back(self.curvature(self._changes(some))) for some in torch.split(vectors, self.at_once)]
+        return torch.cat(parts)
 
     def solve(
         self, right: Vectors, *, preconditioner: Tensor | float = 1.0, iterations: int = 12, tolerance: float = 1e-3
@@ -140,12 +178,15 @@ class Linearised:
             right: Right-hand sides.
             preconditioner: Diagonal estimate of the inverse of ``I + F``.
             iterations: Most applications of the operator.
-            tolerance: Stop when every residual is this small relative to its right-hand side.
+            tolerance: Stop when every residual is this small relative to what the encoder resolves of its right-hand
+                side; the rest needs no solving.
         """
-        return conjugate_gradients(
-            lambda vectors: vectors + self.information(vectors),
-            right,
-            preconditioner=preconditioner,
+        cut = self._cut(right)
+        solved = conjugate_gradients(
+            lambda vectors: vectors + self._information(vectors),
+            cut,
+            preconditioner=self._cut(preconditioner) if isinstance(preconditioner, Tensor) else preconditioner,
             iterations=iterations,
             tolerance=tolerance,
         )
+        return replace(solved, vectors=right + self._whole(solved.vectors - cut))

@@ -78,7 +78,7 @@ class Sample:
         prior: Prior | None = None,
         draws: int = 32,
         linear: bool = True,
-        iterations: int = 8,
+        iterations: int = 12,
         tolerance: float = 0.01,
         evaluations: int = 100,
         tolerance_nats: float = 0.5,
