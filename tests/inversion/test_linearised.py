@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_an_encoder_that_cannot_be_mapped_over_is_still_differentiated() -> None
     assert around.forward_mode
     torch.testing.assert_close(found, plain.changes(some_vectors()), rtol=1e-9, atol=1e-12)
     assert len(plain._forward) == 2
+
+
+@pytest.mark.parametrize("kind", [CompactEncoder, Custom])
+def test_nothing_of_a_derivative_stays_with_the_encoder(kind) -> None:
+    around = around_a_movie(kind)
+    around.at_once = 9  # so many short clips are filtered by matrices, which the encoder makes once
+    around.changes(some_vectors(9))
+    again = copy.deepcopy(around.encoder)  # cannot be done of a tensor that is a part of a derivative
+    torch.testing.assert_close(again(around._movie[None], around._behavior[None])[0], around.rate)
 
 
 def test_what_is_not_resolved_is_cut_off_and_comes_back(monkeypatch) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.func import jvp, vmap
 
 from cinecortex.encoders.base import Encoder
@@ -129,8 +130,14 @@ class Linearised:
             return found
 
         def each(pixels: Vectors) -> Tensor:
-            found: Tensor = jvp(self._rates, (self._movie.expand_as(pixels).contiguous(),), (pixels,))[1]
-            return found
+            # Dual numbers leave what an encoder makes once of its weights, and keeps, as it is; `jvp` would wrap it.
+            # Above it is there by now: the rates at the movie were found when this was made.
+            with forward_ad.dual_level():
+                movies = self._movie.expand_as(pixels).contiguous()
+                dual = forward_ad.make_dual(movies, pixels)  # type: ignore[no-untyped-call]
+                rates = forward_ad.unpack_dual(self._rates(dual))  # type: ignore[no-untyped-call]
+                found: Tensor = torch.zeros_like(rates.primal) if rates.tangent is None else rates.tangent
+                return found
 
         return vmap(one), each
 
