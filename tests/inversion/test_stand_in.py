@@ -1,4 +1,4 @@
-"""Every way to invert on a device that is not the processor: the same answers, and nothing left behind."""
+"""Inversion on a device that is not the processor: the same answers, and nothing left behind."""
 
 from __future__ import annotations
 

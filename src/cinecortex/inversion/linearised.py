@@ -83,8 +83,11 @@ class Linearised:
 
     def pixels(self, vectors: Vectors) -> Vectors:
         """The same changes in pixels."""
-        moved: Tensor = vmap(self.prior.movie)(vectors)
-        return moved - self._origin
+        return self._moved(self.prior, vectors)
+
+    def _moved(self, prior: Prior, vectors: Tensor) -> Vectors:
+        movies: Tensor = vmap(prior.movie)(vectors)
+        return movies - self._origin
 
     def _cut(self, vectors: Tensor) -> Tensor:
         return vectors if self._coarse is None else self._coarse.cut(vectors)
@@ -97,9 +100,7 @@ class Linearised:
         return torch.cat([self._changes(self._cut(some)) for some in torch.split(vectors, self.at_once)])
 
     def _changes(self, vectors: Vectors) -> RateVectors:
-        prior = self.prior if self._coarse is None else self._coarse
-        moved: Tensor = vmap(prior.movie)(vectors)
-        return self._tangents(moved - self._origin)[:, self.settled]
+        return self._tangents(self._moved(self._coarse or self.prior, vectors))[:, self.settled]
 
     def _tangents(self, pixels: Vectors) -> RateVectors:
         while self._forward:
@@ -156,7 +157,7 @@ class Linearised:
     def _pulled_back(self, rates: RateVectors) -> Vectors:
         movies, found = self._graph(len(rates))
         (gradient,) = torch.autograd.grad(found, movies, rates, retain_graph=True)
-        whitened: Tensor = vmap((self.prior if self._coarse is None else self._coarse).whiten)(gradient)
+        whitened: Tensor = vmap((self._coarse or self.prior).whiten)(gradient)
         return whitened
 
     def _graph(self, copies: int) -> tuple[Tensor, Tensor]:
