@@ -4,14 +4,15 @@
 
 Makes the mouse (20 test clips), the ensemble and an encoder of another architecture where they are not there yet, and
 keeps every answer and its scores in the folder: a run that was stopped goes on where it was. With `--only-finished` the
-page is made of the answers that are in the folder, and none is made. Scores count the pixels with mask >= 0.5
-after the first second. The blur that `paper` is followed by, the ridge penalty, the settings of the other decoders and
-the width of the intervals are chosen on select clips.
+page is made of the answers that are in the folder, and none is made. Beside the page lie the scores of every single
+clip, as CSV. Scores count the pixels with mask >= 0.5 after the first second. The blur that `paper` is followed by, the
+ridge penalty, the settings of the other decoders and the width of the intervals are chosen on select clips.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ from cinecortex.reconstruction import Inverter
 from cinecortex.recording import Recording, Trial
 from cinecortex.simulation.session import write_session
 from cinecortex.tensors import Mask
-from keeping import kept_answers, kept_mask, kept_scores, slug
+from keeping import kept_answers, kept_mask, kept_scores, slug, written
 from page import command_of, publish, remarks, shown, table
 from paper_answers import PUBLISHED_BLUR, best_blur, blurred, finished, paper_answers
 
@@ -79,6 +80,20 @@ def score_rows(scores: Sequence[study.MethodScores]) -> list[list[str]]:
         cells += [shown(score.interval(metric)) for metric in METRICS[1:]]
         rows.append([score.method, str(len(score.clips)), *cells, f"{score.frame_passes:,.0f}", f"{score.seconds:.1f}"])
     return rows
+
+
+def write_clips(path: Path, scores: Sequence[study.MethodScores]) -> None:
+    """One line for each method and clip, so that another comparison can be made without another day of the recipe."""
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(["method", "trial", *METRICS])
+            for score in scores:
+                for clip in score.clips:
+                    lines.writerow([score.method, clip.trial_id, *(f"{clip.values[m]:.4f}" for m in METRICS)])
+
+    written(path, write)
 
 
 def coverage_rows(name: str, results: study.Results, recalibration: Recalibration, mask: Mask) -> list[list[str]]:
@@ -259,6 +274,8 @@ def main() -> None:
             only_finished=options.only_finished,
         )
 
+    single = options.out.with_suffix(".csv")
+    write_clips(single, found.scores)
     first = f"`{found.scores[0].method}` minus it, paired"
     header = ["method", "clips", "movie correlation", first, "frame correlation", "SSIM", "motion energy"]
     lines = table([*header, "frame-passes", "seconds"], score_rows(found.scores))
@@ -269,6 +286,7 @@ def main() -> None:
         "Decoders, seconds to fit: " + ", ".join(f"{name} {took:.0f}" for name, took in found.fitted.items()) + ".",
         "Model's share: variance between encoders over the whole variance, inside the mask.",
         "Shuffled neurons are one shuffle for each clip.",
+        f"The scores of every single clip are in [{single.name}]({single.name}).",
     ]
     body = [*lines, "", *table(COVERAGE, found.covered), *remarks(notes)]
     publish(options.out, "All methods on the default mouse", body, command=command)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +199,12 @@ def test_the_page_of_what_is_finished(benchmark_module, recording, folder, monke
         "Decoders, seconds to fit: ridge 7.",
     ):
         assert f"- {sentence}" in text
+    with out.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    by_method = Counter(line["method"] for line in lines)
+    del counted["method"], counted["sample, 2 encoders"], counted["90 % intervals"]
+    assert by_method == {"sample, 2 encoders": 4, **{name: int(count) for name, count in counted.items()}}
+    for row in rows[1:]:
+        scores = [float(line["movie correlation"]) for line in lines if line["method"] == row[0]]
+        if row[1].isdigit():
+            assert float(row[2].split()[0]) == pytest.approx(np.mean(scores), abs=1e-3)
