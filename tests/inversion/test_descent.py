@@ -63,6 +63,16 @@ def test_the_energy_falls_at_every_step_and_belongs_to_the_position():
     assert found.evaluations == len(calls) <= 60
 
 
+def test_half_of_the_first_step_is_tried_and_the_whole_of_the_others():
+    # The diagonal is right: the whole step would end the descent at once, and the second one does.
+    calls, scale = [], torch.from_numpy(np.geomspace(1, 100, 20))
+    energy = of(lambda x: 0.5 * (scale * (x - 1) ** 2).sum(), calls)
+    found = minimise(energy, torch.zeros(20, dtype=torch.float64), inverse_hessian=1 / scale, tolerance_nats=1e-9)
+    torch.testing.assert_close(calls[1], torch.full((20,), 0.5, dtype=torch.float64))
+    torch.testing.assert_close(calls[2], torch.ones(20, dtype=torch.float64))
+    assert found.energy == pytest.approx(0.0, abs=1e-12)
+
+
 def test_a_right_preconditioner_saves_evaluations():
     scale = torch.from_numpy(np.geomspace(1, 1e4, 200))
     target = torch.from_numpy(np.random.default_rng(1).standard_normal(200))

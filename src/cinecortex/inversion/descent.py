@@ -17,6 +17,10 @@ Energies = Callable[[Tensor, list[int]], tuple[Tensor, Tensor]]
 """Energies in nats, ``batch``, and their gradients, ``batch ...``, at some positions, ``batch ...``; the list names the
 problem that each position belongs to, as a place in the start."""
 
+FIRST_STEP = 0.5
+"""Of the step that the diagonal of the Hessian asks for, while nothing is known but that. The diagonal leaves out what
+coordinates do together: on every third clip of the default mouse the whole step is too long, and a pass is lost."""
+
 Descent = Generator[Tensor, tuple[float, Tensor], "Minimum"]
 """Asks for the energy and the gradient at a point, again and again, and returns where it came to rest."""
 
@@ -146,7 +150,7 @@ def _descend(
             return Minimum(position, value, count, tuple(trace), "the gradient is not a number")
         if slope == 0:
             return Minimum(position, value, count, tuple(trace), "the gradient vanished")
-        step, accepted = 1.0, False
+        step, accepted = 1.0 if pairs else FIRST_STEP, False
         while count < evaluations:
             candidate = position + step * direction
             new_value, new_gradient = yield candidate
