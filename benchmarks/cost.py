@@ -156,7 +156,7 @@ def trace_all(recording: Recording, model: Model, options: argparse.Namespace) -
             f"sample, {draws} draws": lambda missing, draws=draws: sampler(encoder, draws, missing, mask)
             for draws in DRAWS
         },
-        **{name: lambda missing, name=name: study.make_inverter(name, model, recording) for name in DECODERS},
+        **{name: lambda missing, name=name: study.make_inverter(name, model, recording) for name in options.decoders},
     }
     mapped = kept_trace("map", trials, kept, lambda missing: trace_map(encoder, missing))
     others = [
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=10)
     parser.add_argument("--paper-steps", type=int, default=1000)
     parser.add_argument("--neurons", type=int, nargs="+", default=[NEURONS, 2000])
+    parser.add_argument("--decoders", choices=DECODERS, nargs="+", default=list(DECODERS))
     options = parser.parse_args()
     traced: dict[int, list[Traced]] = {}
     for neurons in options.neurons:
