@@ -199,7 +199,6 @@ def judge_paper(
     found: Found,
     folder: Path,
     *,
-    blur: tuple[float, float] | None,
     only_finished: bool,
 ) -> None:
     """`paper` with these encoders: with its own blur, and with the one that is best on select clips.
@@ -210,7 +209,6 @@ def judge_paper(
         select: Clips that the blur is chosen on.
         found: Is told of the scores.
         folder: Where the answers are kept.
-        blur: The blur that is best on select clips, in frames and pixels, where an earlier run has found it.
         only_finished: Whether to take only the clips whose answers are there.
     """
     name = "paper, one encoder" if len(encoders) == 1 else f"paper, mean of {len(encoders)}"
@@ -224,14 +222,12 @@ def judge_paper(
         return
     raw = paper_answers(encoders, test, found.mask, folder)
     found.score(f"{name}, as published", blurred(raw, PUBLISHED_BLUR))
-    chosen_on = "in an earlier run" if blur else f"on {len(select)} select clips"
-    if blur is None:
-        if not select:
-            found.notes.append(f"No select clip of {name} was finished that a blur could be chosen on.")
-            return
-        blur = best_blur(paper_answers(encoders, select, found.mask, folder), found.mask)
+    if not select:
+        found.notes.append(f"No select clip of {name} was finished that a blur could be chosen on.")
+        return
+    blur = best_blur(paper_answers(encoders, select, found.mask, folder), found.mask)
     found.score(f"{name}, best blur of select clips", blurred(raw, blur))
-    found.notes.append(f"Best blur of {name} {chosen_on}: sigma {blur[0]:g} frames, {blur[1]:g} px.")
+    found.notes.append(f"Best blur of {name} on {len(select)} select clips: sigma {blur[0]:g} frames, {blur[1]:g} px.")
 
 
 def asked() -> tuple[argparse.Namespace, str]:
@@ -244,7 +240,6 @@ def asked() -> tuple[argparse.Namespace, str]:
     parser.add_argument("--paper-clips", type=int, default=TEST_CLIPS, help="test clips of paper, one encoder")
     parser.add_argument("--paper-mean-clips", type=int, default=TEST_CLIPS, help="test clips of paper, mean of several")
     parser.add_argument("--paper-members", type=int, default=MEMBERS, help="encoders that paper averages")
-    parser.add_argument("--blur", type=float, nargs=2, help="best blur of select clips, known already: frames, px")
     parser.add_argument("--only-finished", action="store_true", help="invert nothing: what is in the folder is judged")
     options = parser.parse_args()
     return options, command_of("methods.py", parser, options)
@@ -276,7 +271,6 @@ def main() -> None:
             select[:BLUR_CLIPS],
             found,
             papers,
-            blur=tuple(options.blur) if options.blur else None,
             only_finished=options.only_finished,
         )
 

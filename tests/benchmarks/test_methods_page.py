@@ -165,22 +165,6 @@ def folder(recording, results, tmp_path):
     return tmp_path
 
 
-def test_a_blur_that_is_known_is_not_chosen_again(benchmark_module, recording, folder, monkeypatch):
-    benchmark = benchmark_module("methods")
-    monkeypatch.setattr(benchmark, "best_blur", None)
-    found = benchmark.Found(MASK, folder / "scores")
-    test = recording.tier(TEST_TIER)
-    benchmark.judge_paper([None] * 2, test, [], found, folder / "paper", blur=(2.0, 1.5), only_finished=True)
-    raw = benchmark.paper_answers([None] * 2, [test[3]], MASK, folder / "paper")
-    expected = study.score_results("x", benchmark.blurred(raw, (2.0, 1.5)), mask=MASK).values("movie correlation")
-    assert [score.method for score in found.scores] == [
-        "paper, mean of 2, as published",
-        "paper, mean of 2, best blur of select clips",
-    ]
-    assert found.scores[1].values("movie correlation") == pytest.approx(expected)
-    assert found.notes[-1] == "Best blur of paper, mean of 2 in an earlier run: sigma 2 frames, 1.5 px."
-
-
 def test_the_page_of_what_is_finished(benchmark_module, recording, folder, monkeypatch):
     benchmark = benchmark_module("methods")
     encoder = LinearNonlinear(torch.zeros(NEURONS, 2, *SIZE), torch.zeros(NEURONS))
